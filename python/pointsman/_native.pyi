@@ -1,0 +1,185 @@
+"""The deciding core, in Rust. Pure: no clock, no network, no hidden randomness."""
+
+from collections.abc import Sequence
+from typing import final
+
+from pointsman.types import Request
+
+__all__ = [
+    "Catalog",
+    "Core",
+    "Decision",
+    "Infeasible",
+    "InvalidInput",
+    "NoFeasibleDeployment",
+    "PointsmanError",
+    "UnknownName",
+    "__version__",
+    "build_profile",
+]
+
+__version__: str
+build_profile: str
+"""`release` or `debug`; a debug build warns on import."""
+
+class PointsmanError(Exception):
+    """Base of everything pointsman raises on purpose."""
+
+class InvalidInput(PointsmanError, ValueError):
+    """A value the core refuses: NaN, infinity, out of range, an empty conversation, a malformed catalog."""
+
+class UnknownName(PointsmanError, KeyError):
+    """A model, provider or deployment the catalog does not hold."""
+
+class NoFeasibleDeployment(PointsmanError):
+    """The constraints exclude every deployment; the message names the binding one and the nearest miss."""
+
+    infeasible: Infeasible
+
+@final
+class Catalog:
+    """Immutable snapshot of models, providers and deployments the core decides on."""
+
+    @staticmethod
+    def from_json(data: bytes) -> Catalog:
+        """Parse and validate a catalog document (fields: `rust/pointsman-core/src/catalog.rs`).
+
+        Raises:
+            InvalidInput: Malformed JSON, unknown field, dangling reference, price or quality out of range.
+        """
+    @property
+    def version(self) -> str:
+        """Hash of the content, 16 hex digits: equal catalogs have equal versions."""
+    @property
+    def deployments(self) -> list[str]:
+        """Names of the deployments, in catalog order."""
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in catalog order."""
+    def __len__(self) -> int:
+        """Number of deployments."""
+    def cost_nano_usd(
+        self,
+        deployment: str,
+        *,
+        n_input_tokens: int,
+        n_cached_input_tokens: int = 0,
+        n_output_tokens: int = 0,
+        batch: bool = False,
+    ) -> int:
+        """Cost of a call in nano-dollars (1e-9 USD), exact up to half a nano-dollar.
+
+        Raises:
+            UnknownName: No such deployment.
+            InvalidInput: More cached than input tokens.
+        """
+
+@final
+class Decision:
+    """What was chosen for one request, and why."""
+
+    @property
+    def decision_id(self) -> str:
+        """`dec_` + 32 hex digits: time in ms, then a hash of the inputs. Sorts by time."""
+    @property
+    def policy_version(self) -> str: ...
+    @property
+    def config_version(self) -> str: ...
+    @property
+    def strategy(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def ranking(self) -> list[str]:
+        """Feasible deployments that may be tried, best first; the first is `deployment`."""
+    @property
+    def reason(self) -> str:
+        """Why the chosen one won, in one ASCII line (fit for an HTTP header)."""
+    @property
+    def propensity(self) -> float:
+        """Probability with which the policy chose this deployment, in (0, 1]."""
+    @property
+    def confidence(self) -> float:
+        """Probability that the chosen deployment's quality meets the need, in [0, 1]."""
+    @property
+    def predicted_quality(self) -> float: ...
+    @property
+    def predicted_cost_usd(self) -> float: ...
+    @property
+    def predicted_latency_p95_ms(self) -> float: ...
+    @property
+    def predicted_ttft_p95_ms(self) -> float: ...
+    @property
+    def baseline_deployment(self) -> str:
+        """Deployment of the baseline model that `baseline_cost_usd` is priced at."""
+    @property
+    def baseline_model(self) -> str: ...
+    @property
+    def baseline_cost_usd(self) -> float: ...
+    @property
+    def n_input_tokens(self) -> int:
+        """Estimated input tokens of the request on the chosen deployment."""
+    @property
+    def complexity(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def structure(self) -> str: ...
+    @property
+    def latency_class(self) -> str: ...
+    def model_of(self, deployment: str) -> str:
+        """Model of a deployment of the catalog this was decided on."""
+    def provider_of(self, deployment: str) -> str:
+        """Provider of a deployment of the catalog this was decided on."""
+    def to_json(self, overhead_us: float | None = None) -> bytes:
+        """The whole Decision of the HTTP contract, candidates included, as UTF-8 JSON."""
+
+@final
+class Infeasible:
+    """Why no deployment may answer: every candidate with the constraints that rejected it."""
+
+    @property
+    def decision_id(self) -> str: ...
+    @property
+    def code(self) -> str:
+        """The binding constraint's reason code, e.g. `latency_sla`."""
+    def to_json(self, overhead_us: float | None = None) -> bytes:
+        """The Decision of the HTTP contract with null choice, as UTF-8 JSON."""
+
+@final
+class Core:
+    """Decides. Thread-safe; the catalog is swapped atomically."""
+
+    def __new__(cls, catalog: Catalog) -> Core: ...
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog decisions are made on now."""
+    def swap(self, catalog: Catalog) -> None:
+        """Decide on `catalog` from now on; decisions under way finish on the old one."""
+    def decide(self, request: Request, *, now_s: float, seed: int) -> Decision:
+        """Decide one request. The same catalog, request, `now_s` and `seed` give the same decision.
+
+        Args:
+            request: What is asked.
+            now_s: Unix time, seconds.
+            seed: Any 64-bit number; feeds the decision id (and exploration, once there is any).
+
+        Raises:
+            NoFeasibleDeployment: The constraints exclude every deployment.
+            InvalidInput: No message, a lone surrogate in a text, a limit that is NaN or out of range.
+            UnknownName: `quality_like` or an allowed model that the catalog does not hold.
+        """
+    def decide_many(
+        self, requests: Sequence[Request], *, now_s: float, seed: int
+    ) -> list[Decision | NoFeasibleDeployment]:
+        """Decide many at once, off the GIL; request i uses seed + i.
+
+        An infeasible request yields its exception in place instead of raising it.
+
+        Raises:
+            InvalidInput, UnknownName: As `decide`; the message names the request's index.
+        """

@@ -1,0 +1,110 @@
+"""The exception tree.
+
+Everything pointsman raises on purpose derives from `PointsmanError`::
+
+    PointsmanError                     (defined in the native core)
+    ├── InvalidInput (ValueError)      the core refused a value: NaN, empty conversation, bad catalog
+    ├── UnknownName (KeyError)         a model, provider, deployment or policy that the catalog does not hold
+    ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says which and why
+    ├── ConfigError (ValueError)       a config file or environment that cannot be used
+    ├── RequestError (ValueError)      a request that cannot be understood; names the parameter
+    └── ProviderError                  the upstream failed; says whether another try may succeed
+        ├── ProviderTimeout            connect, first byte, idle or total time ran out
+        └── ProviderUnreachable        no connection could be made, or it broke
+
+Codes are the closed list of the HTTP contract, prefixed by who is at fault: `caller_`, `policy_`,
+`provider_`, `pointsman_`. Messages never contain keys or prompts.
+"""
+
+from __future__ import annotations
+
+from pointsman._native import InvalidInput, NoFeasibleDeployment, PointsmanError, UnknownName
+
+__all__ = [
+    "ConfigError",
+    "InvalidInput",
+    "NoFeasibleDeployment",
+    "PointsmanError",
+    "ProviderError",
+    "ProviderTimeout",
+    "ProviderUnreachable",
+    "RequestError",
+    "UnknownName",
+]
+
+
+class ConfigError(PointsmanError, ValueError):
+    """A configuration that cannot be used.
+
+    Attributes:
+        problems: One line a problem, each naming file, line, key path, the value seen and the remedy.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class RequestError(PointsmanError, ValueError):
+    """A request that cannot be understood.
+
+    Attributes:
+        code: `caller_*` code of the HTTP contract.
+        param: The offending parameter, as a path (`messages[0].role`), if one is to blame.
+        status: HTTP status the gateway answers with.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "caller_invalid_request", param: str | None = None, status: int = 400
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.param = param
+        self.status = status
+
+
+class ProviderError(PointsmanError):
+    """The upstream failed.
+
+    Attributes:
+        provider: Name of the provider.
+        code: `provider_*` code of the HTTP contract.
+        status: Upstream HTTP status, `None` if there was no answer.
+        retryable: Whether another deployment (or a later try) may succeed.
+        retry_after_s: Seconds the upstream asked us to wait, if it did.
+        body: The upstream's error object, for caller faults that are passed on (400, 413, 422).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        code: str,
+        status: int | None = None,
+        retryable: bool = True,
+        retry_after_s: float | None = None,
+        body: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.code = code
+        self.status = status
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        self.body = body
+
+
+class ProviderTimeout(ProviderError):
+    """The upstream took longer than `phase` (connect, first_byte, idle, total) allows."""
+
+    def __init__(self, message: str, *, provider: str, phase: str) -> None:
+        super().__init__(message, provider=provider, code="provider_timeout")
+        self.phase = phase
+
+
+class ProviderUnreachable(ProviderError):
+    """No connection to the upstream could be made, or it broke before the answer was complete."""
+
+    def __init__(self, message: str, *, provider: str) -> None:
+        super().__init__(message, provider=provider, code="provider_unreachable")

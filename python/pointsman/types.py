@@ -1,0 +1,191 @@
+"""What travels between the layers: frozen dataclasses with the unit in the name.
+
+The core reads `Request` attribute by attribute (see `rust/pointsman-py/src/request.rs`), so a field renamed
+here is renamed there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pointsman._native import Decision
+
+Complexity = Literal["lookup", "generation", "reasoning"]
+Domain = Literal["code", "math", "legal", "medical", "finance", "science", "general"]
+Structure = Literal["text", "json", "sql", "code", "label"]
+LatencyClass = Literal["interactive", "batch"]
+Strategy = Literal["auto", "direct", "cascade", "race", "batch"]
+
+NANO_USD_PER_USD = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What an answer must satisfy. `None` means: no such limit.
+
+    Attributes:
+        task: Task name the caller gives; selects the quality prior of that name where a model has one.
+        max_cost_usd: Upper bound of the expected cost of the request, in US dollars, >= 0.
+        max_latency_ms: Upper bound of the predicted 95th percentile of the whole answer's latency, > 0.
+        max_ttft_ms: Upper bound of the predicted 95th percentile of the time to first token, > 0.
+        min_quality: Quality floor, in [0, 1]. With a floor, the cheapest deployment that meets it wins.
+        quality_like: Name of a model; its quality on this task is the floor.
+        quality_tolerance: Without a floor: how far below the best feasible quality the choice may lie, in
+            [0, 1], for (lookup, generation, reasoning).
+        strategy: How to execute. `auto` lets pointsman choose.
+        deadline_s: Seconds from now by which the answer must be there; a long one makes the request `batch`.
+        session_id: Conversation this request belongs to.
+        tags: Free labels, logged with the decision.
+    """
+
+    task: str | None = None
+    max_cost_usd: float | None = None
+    max_latency_ms: float | None = None
+    max_ttft_ms: float | None = None
+    min_quality: float | None = None
+    quality_like: str | None = None
+    quality_tolerance: tuple[float, float, float] | None = None
+    strategy: Strategy = "auto"
+    deadline_s: float | None = None
+    session_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderPreferences:
+    """OpenRouter's `provider` object: which providers may answer, and in which order.
+
+    Attributes:
+        order: Providers to try first, in this order.
+        only: If given, no other provider may answer.
+        ignore: Providers that may not answer.
+        allow_fallbacks: Whether a provider outside `order` (or a second attempt) may answer.
+        require_parameters: Whether a deployment must support every parameter of the request.
+        data_collection: `deny` admits only providers configured not to keep prompts.
+        sort: Rank by `price`, `throughput` or `latency` instead of pointsman's score.
+        max_input_price_usd_per_mtok: Upper bound of the input price, US dollars per 1M tokens.
+        max_output_price_usd_per_mtok: Upper bound of the output price, US dollars per 1M tokens.
+    """
+
+    order: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    allow_fallbacks: bool = True
+    require_parameters: bool = False
+    data_collection: Literal["allow", "deny"] = "allow"
+    sort: Literal["price", "throughput", "latency"] | None = None
+    max_input_price_usd_per_mtok: float | None = None
+    max_output_price_usd_per_mtok: float | None = None
+
+
+NO_CONSTRAINTS = Constraints()
+NO_PREFERENCES = ProviderPreferences()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as the core sees it.
+
+    Attributes:
+        messages: Conversation in OpenAI's chat shape, oldest first; never empty.
+        tools: Tool definitions in OpenAI's shape.
+        response_format: OpenAI's `response_format`, if any.
+        max_output_tokens: Upper bound the caller set on the answer's tokens.
+        n_choices: How many answers the caller asked for (`n`), >= 1.
+        stream: Whether the caller reads a stream.
+        service_tier: OpenAI's `service_tier`, if any.
+        parameters: Names of the optional parameters the request uses (`tools`, `logprobs`, `seed` ...).
+        allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
+        constraints: What the answer must satisfy.
+        preferences: Which providers may answer.
+    """
+
+    messages: Sequence[Mapping[str, Any]]
+    tools: Sequence[Mapping[str, Any]] = ()
+    response_format: Mapping[str, Any] | None = None
+    max_output_tokens: int | None = None
+    n_choices: int = 1
+    stream: bool = False
+    service_tier: str | None = None
+    parameters: tuple[str, ...] = ()
+    allowed_models: tuple[str, ...] | None = None
+    constraints: Constraints = NO_CONSTRAINTS
+    preferences: ProviderPreferences = NO_PREFERENCES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one answered call, as the provider reported them.
+
+    Attributes:
+        n_input_tokens: All input tokens, cached ones included.
+        n_cached_input_tokens: Those of them read from the provider's prompt cache.
+        n_output_tokens: All output tokens, reasoning included.
+        is_estimated: True when the provider reported none and we counted ourselves.
+    """
+
+    n_input_tokens: int = 0
+    n_cached_input_tokens: int = 0
+    n_output_tokens: int = 0
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call to one deployment, answered or not.
+
+    Attributes:
+        deployment: Name of the deployment called.
+        status: Upstream HTTP status, `None` if there was no answer.
+        error_code: `provider_*` code of the failure, `None` on success.
+        latency_ms: Time from sending to the complete answer (stream: to the first token).
+    """
+
+    deployment: str
+    status: int | None
+    error_code: str | None
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """An answer with the decision behind it.
+
+    Attributes:
+        body: The answer in OpenAI's chat completion shape; `model` is the model that answered.
+        decision: What was chosen, and why.
+        model: The model that answered (differs from the decision's after a fallback).
+        deployment: The deployment that answered.
+        provider: The provider that answered.
+        usage: Tokens used.
+        cost_usd: Cost of the answer, US dollars.
+        baseline_cost_usd: What the baseline model would have cost for the same tokens, US dollars.
+        latency_ms: From the call of `complete` to the complete answer.
+        overhead_us: The part of it spent in pointsman.
+        attempts: Every call made, in order.
+        headers: Upstream response headers that are passed on (lower-case `x-ratelimit-*`).
+    """
+
+    body: dict[str, Any]
+    decision: Decision
+    model: str
+    deployment: str
+    provider: str
+    usage: Usage
+    cost_usd: float
+    baseline_cost_usd: float
+    latency_ms: float
+    overhead_us: float
+    attempts: tuple[Attempt, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The first choice's text; empty when it holds only tool calls."""
+        choices = self.body.get("choices") or [{}]
+        content = choices[0].get("message", {}).get("content")
+        return content if isinstance(content, str) else ""
