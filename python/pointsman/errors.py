@@ -10,7 +10,8 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
     ├── RequestError (ValueError)      a request that cannot be understood; names the parameter
     └── ProviderError                  the upstream failed; says whether another try may succeed
         ├── ProviderTimeout            connect, first byte, idle or total time ran out
-        └── ProviderUnreachable        no connection could be made, or it broke
+        ├── ProviderUnreachable        no connection could be made, or it broke
+        └── ProvidersExhausted         every feasible deployment was tried and failed; `.attempts` lists them
 
 Codes are the closed list of the HTTP contract, prefixed by who is at fault: `caller_`, `policy_`,
 `provider_`, `pointsman_`. Messages never contain keys or prompts.
@@ -18,7 +19,12 @@ Codes are the closed list of the HTTP contract, prefixed by who is at fault: `ca
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pointsman._native import InvalidInput, NoFeasibleDeployment, PointsmanError, UnknownName
+
+if TYPE_CHECKING:
+    from pointsman.types import Attempt
 
 __all__ = [
     "ConfigError",
@@ -28,6 +34,7 @@ __all__ = [
     "ProviderError",
     "ProviderTimeout",
     "ProviderUnreachable",
+    "ProvidersExhausted",
     "RequestError",
     "UnknownName",
 ]
@@ -108,3 +115,25 @@ class ProviderUnreachable(ProviderError):
 
     def __init__(self, message: str, *, provider: str) -> None:
         super().__init__(message, provider=provider, code="provider_unreachable")
+
+
+class ProvidersExhausted(ProviderError):
+    """Every feasible deployment was tried and failed.
+
+    Attributes:
+        attempts: The failed calls, in order.
+    """
+
+    def __init__(self, failures: list[ProviderError], attempts: tuple[Attempt, ...]) -> None:
+        waits = [failure.retry_after_s for failure in failures if failure.retry_after_s is not None]
+        all_limited = all(failure.code == "provider_rate_limited" for failure in failures)
+        last = failures[-1]
+        tried = ", ".join(f"{attempt.deployment}: {attempt.error_code}" for attempt in attempts)
+        super().__init__(
+            f"all {len(attempts)} feasible deployments failed ({tried}); last: {last}",
+            provider=last.provider,
+            code="provider_rate_limited" if all_limited else "provider_exhausted",
+            status=429 if all_limited else last.status,
+            retry_after_s=min(waits) if all_limited and waits else None,
+        )
+        self.attempts = attempts
