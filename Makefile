@@ -2,7 +2,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PY ?= python3
-MATURIN_FLAGS ?= --release
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# A wheel built from source on a developer's machine may not ask for a debug core: it is 10x slower.
+MATURIN := $(BIN)/maturin develop --quiet --release --extras gateway
 
 .DEFAULT_GOAL := help
 
@@ -10,11 +12,44 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: requirements-dev.txt
+	@echo "== setting up $(VENV)"
 	$(PY) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-build: $(VENV)/.ready ## create .venv and build the native core into it
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop -q $(MATURIN_FLAGS) --extras gateway
+build: $(VENV)/.ready ## set up .venv and build the native core into it
+	@echo "== building the native core"
+	$(MATURIN)
 
-.PHONY: help build
+demo: build ## run the main job: a dozen requests, a real small model, three simulated providers
+	$(BIN)/pointsman demo
+
+test: build ## run every test: Rust, then Python
+	cargo test --workspace --quiet
+	$(BIN)/python -m pytest
+
+lint: build ## check format, lints, types, stubs, licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest pointsman._native
+	$(BIN)/python tools/check_licences.py
+
+realparts: build ## install the real model and clients that the tests marked `real` need
+	$(BIN)/python tools/realparts.py
+
+bench: build ## print the speed figures of the README and the notes
+	$(BIN)/python benches/bench_decide.py
+	$(BIN)/python benches/bench_http_clients.py
+	$(BIN)/python benches/bench_gateway.py
+
+wheel: $(VENV)/.ready ## build a release wheel into dist/
+	$(BIN)/maturin build --release --out dist
+
+format: $(VENV)/.ready ## format all code
+	cargo fmt --all
+	$(BIN)/ruff format
+
+.PHONY: help build demo test lint realparts bench wheel format

@@ -5,7 +5,7 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
     PointsmanError                     (defined in the native core)
     ├── InvalidInput (ValueError)      the core refused a value: NaN, empty conversation, bad catalog
     ├── UnknownName (KeyError)         a model, provider, deployment or policy that the catalog does not hold
-    ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says which and why
+    ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says why
     ├── ConfigError (ValueError)       a config file or environment that cannot be used
     ├── RequestError (ValueError)      a request that cannot be understood; names the parameter
     └── ProviderError                  the upstream failed; says whether another try may succeed
@@ -62,7 +62,12 @@ class RequestError(PointsmanError, ValueError):
     """
 
     def __init__(
-        self, message: str, *, code: str = "caller_invalid_request", param: str | None = None, status: int = 400
+        self,
+        message: str,
+        *,
+        code: str = "caller_invalid_request",
+        param: str | None = None,
+        status: int = 400,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -80,6 +85,7 @@ class ProviderError(PointsmanError):
         retryable: Whether another deployment (or a later try) may succeed.
         retry_after_s: Seconds the upstream asked us to wait, if it did.
         body: The upstream's error object, for caller faults that are passed on (400, 413, 422).
+        attempts: Every call made for the request, in order; filled in by the execution.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class ProviderError(PointsmanError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.body = body
+        self.attempts: tuple[Attempt, ...] = ()
 
 
 class ProviderTimeout(ProviderError):
@@ -118,11 +125,7 @@ class ProviderUnreachable(ProviderError):
 
 
 class ProvidersExhausted(ProviderError):
-    """Every feasible deployment was tried and failed.
-
-    Attributes:
-        attempts: The failed calls, in order.
-    """
+    """Every feasible deployment was tried and failed."""
 
     def __init__(self, failures: list[ProviderError], attempts: tuple[Attempt, ...]) -> None:
         waits = [failure.retry_after_s for failure in failures if failure.retry_after_s is not None]

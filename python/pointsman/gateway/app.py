@@ -1,0 +1,137 @@
+"""The gateway application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from pointsman.errors import RequestError
+from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
+from pointsman.gateway.failure import Failure
+from pointsman.registry.reload import ConfigWatcher
+from pointsman.router import Router
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.requests import Request
+
+    from pointsman.registry import Registry
+
+_LOG = logging.getLogger("pointsman.gateway")
+CONFIG_VARIABLE = "POINTSMAN_CONFIG"
+
+
+def create_app(
+    config: str | Path | Mapping[str, Any] | None = None, *, router: Router | None = None
+) -> Starlette:
+    """Make the gateway as an ASGI application.
+
+    Args:
+        config: Config file (watched, and reloaded on SIGHUP), a mapping of the same shape, or `None` for the
+            file that the environment variable `POINTSMAN_CONFIG` names, else the environment's API keys.
+        router: A router to serve instead; the caller keeps it and closes it.
+
+    Raises:
+        ConfigError: The config cannot be used.
+    """
+    if config is None and router is None:
+        config = os.environ.get(CONFIG_VARIABLE)
+    served = router or Router.from_config(config)
+    watched = Path(config) if isinstance(config, str | Path) and router is None else None
+    life = _Life(served, watched, owns_router=router is None)
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", ChatEndpoint(), methods=["POST"]),
+            Route("/v1/route", RouteEndpoint(), methods=["POST"]),
+            Route("/v1/models", _models, methods=["GET"]),
+            Route("/health/live", _live, methods=["GET"]),
+            Route("/health/ready", _ready, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _http_failure},
+        lifespan=life.lifespan,
+    )
+
+
+class _Life:
+    """Start to end of the served application: the router, and the watch over its config file."""
+
+    def __init__(self, router: Router, config: Path | None, *, owns_router: bool) -> None:
+        self._router = router
+        self._config = config
+        self._owns_router = owns_router
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        watcher = ConfigWatcher(self._config, self._swap) if self._config else None
+        watching = asyncio.create_task(watcher.run()) if watcher else None
+        try:
+            yield {"router": self._router, "watcher": watcher, "started_s": int(time.time())}
+        finally:
+            if watching:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+            if self._owns_router:
+                await self._router.aclose()
+
+    async def _swap(self, registry: Registry) -> None:
+        await self._router.swap(registry)
+        _LOG.info("config %s is live: %d deployments", registry.catalog.version, len(registry.catalog))
+
+
+async def _models(request: Request) -> JSONResponse:
+    registry: Registry = request.state.router.registry
+    created_s: int = request.state.started_s
+    autos = ["auto", *(f"auto:{name}" for name in registry.policies if name != "default")]
+    owners = {model: "pointsman" for model in autos}
+    for deployment in registry.deployments:
+        owners.setdefault(deployment.model, deployment.provider)
+    data = [
+        {"id": model, "object": "model", "created": created_s, "owned_by": owner}
+        for model, owner in owners.items()
+    ]
+    return JSONResponse({"object": "list", "data": data})
+
+
+async def _live(request: Request) -> JSONResponse:
+    return JSONResponse({"status": "live"})
+
+
+async def _ready(request: Request) -> JSONResponse:
+    """Ready whenever a catalog is loaded; a rejected newer config is told, and does not make it unready."""
+    catalog = request.state.router.registry.catalog
+    watcher: ConfigWatcher | None = request.state.watcher
+    problems = watcher.last_error if watcher else []
+    return JSONResponse(
+        {
+            "status": "ready",
+            "config_version": catalog.version,
+            "n_deployments": len(catalog),
+            "config": {
+                "state": "rejected" if problems else "current",
+                "problems": problems,
+                "rejected_at": watcher.last_error_at if watcher else None,
+            },
+        }
+    )
+
+
+async def _http_failure(request: Request, error: Exception) -> JSONResponse:
+    """Unknown paths and methods, in OpenAI's shape."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    method_path = f"{request.method} {request.url.path}"
+    known = ", ".join(sorted(route.path for route in request.app.routes))
+    wrong = RequestError(
+        f"{method_path} is not served; known paths: {known}", code="caller_unknown_endpoint", status=status
+    )
+    return JSONResponse(Failure.of(wrong).body, status_code=status)

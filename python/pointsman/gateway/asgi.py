@@ -1,0 +1,165 @@
+"""The few ASGI moves of the per-request path, on plain asyncio tasks.
+
+Starlette's own request and response objects open an anyio task group a request (42-49 µs; see
+`benches/bench_asgi_servers.py`), which is more than a decision costs. Everything that touches `receive` and
+`send` on that path is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pointsman.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+Headers = list[tuple[bytes, bytes]]
+"""Response headers, as ASGI wants them: lower-case names, latin-1 values."""
+
+_OUR_HEADER = b"x-pointsman-"
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its answer was complete."""
+
+
+async def read_json(scope: Scope, receive: Receive, max_body_bytes: int) -> Any:
+    """Read the request's body as JSON.
+
+    Raises:
+        RequestError: Too large, not UTF-8, or not JSON.
+        ClientGone: The client left before it had sent all of it.
+    """
+    body = await _read_body(scope, receive, max_body_bytes)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        seen = f"at line {error.lineno} column {error.colno}" if body else "the body is empty"
+        raise RequestError(
+            f"the body is not valid JSON: {error.msg} ({seen}); send a JSON object",
+            code="caller_invalid_json",
+        ) from None
+
+
+async def _read_body(scope: Scope, receive: Receive, max_body_bytes: int) -> bytes:
+    n_declared = next((int(v) for k, v in scope["headers"] if k == b"content-length" and v.isdigit()), 0)
+    chunks: list[bytes] = []
+    n_bytes = 0
+    while n_declared <= max_body_bytes:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        n_bytes += len(chunk)
+        chunks.append(chunk)
+        if n_bytes > max_body_bytes:
+            break
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    raise RequestError(
+        f"the body has {max(n_declared, n_bytes)} bytes or more, the limit is {max_body_bytes}; "
+        "send less or raise server.max_body_mb",
+        code="caller_body_too_large",
+        status=413,
+    )
+
+
+def our_headers(scope: Scope) -> dict[str, str]:
+    """The `x-pointsman-*` request headers, by what follows that prefix."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name.startswith(_OUR_HEADER):
+            found[name[len(_OUR_HEADER) :].decode("latin-1")] = value.decode("latin-1")
+    return found
+
+
+def encode_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
+    """Headers as ASGI wants them; what a header cannot carry becomes `?`."""
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return [
+        (name.encode("ascii", "replace"), _one_line(value).encode("ascii", "replace"))
+        for name, value in pairs
+    ]
+
+
+def _one_line(value: str) -> str:
+    return value if value.isprintable() else " ".join(value.split())
+
+
+async def send_json(send: Send, status: int, body: Any, headers: Headers) -> None:
+    """Send a whole JSON answer."""
+    payload = orjson.dumps(body)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(payload)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": payload})
+
+
+async def start_events(send: Send, headers: Headers) -> None:
+    """Start a Server-Sent-Events answer."""
+    start = [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-cache"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": start})
+
+
+async def send_event(send: Send, data: Any) -> None:
+    """Send one event with JSON data."""
+    payload = b"data: " + orjson.dumps(data) + b"\n\n"
+    await send({"type": "http.response.body", "body": payload, "more_body": True})
+
+
+async def end_events(send: Send, *, done: bool) -> None:
+    """End a stream, with OpenAI's `[DONE]` if it is complete."""
+    await send(
+        {"type": "http.response.body", "body": b"data: [DONE]\n\n" if done else b"", "more_body": False}
+    )
+
+
+class ClientWatch:
+    """Cancels the task it was made in when the client goes away.
+
+    `with ClientWatch(receive): ...` around the waiting for providers; leaving it because of the client raises
+    `ClientGone` instead of the cancellation.
+    """
+
+    __slots__ = ("_is_gone", "_receive", "_task", "_watch")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._is_gone = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("ClientWatch needs a running asyncio task")
+        self._task = task
+        self._watch = asyncio.get_running_loop().create_task(self._wait())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        self._watch.cancel()
+        if self._is_gone and kind is asyncio.CancelledError:
+            self._task.uncancel()
+            raise ClientGone from None
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._is_gone = True
+        self._task.cancel()

@@ -1,0 +1,78 @@
+"""What the routed endpoints share: read, decide, and answer every error in OpenAI's shape."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from pointsman.gateway.asgi import ClientGone, our_headers, read_json, send_json
+from pointsman.gateway.failure import Failure
+from pointsman.gateway.headers import failure_headers
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from pointsman._native import Decision
+    from pointsman.router import ChatRequest, Router
+
+
+class Exchange:
+    """One HTTP request under way: what came in, what was decided, and whether an answer has begun.
+
+    Attributes:
+        started_s: `perf_counter` at which the request came in.
+        decision: What was decided, once it is.
+        has_begun: Whether response headers were sent, after which an error can no longer change them.
+    """
+
+    __slots__ = ("decision", "has_begun", "receive", "router", "scope", "send", "started_s")
+
+    def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
+        self.router = router
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.started_s = perf_counter()
+        self.decision: Decision | None = None
+        self.has_begun = False
+
+    @property
+    def elapsed_us(self) -> float:
+        """Time since the request came in."""
+        return (perf_counter() - self.started_s) * 1e6
+
+    async def decide(self) -> tuple[ChatRequest, Decision]:
+        """Read the body and decide."""
+        max_body_bytes = self.router.registry.server.max_body_bytes
+        body = await read_json(self.scope, self.receive, max_body_bytes)
+        chat = self.router.parse(body, our_headers(self.scope))
+        self.decision = decision = self.router.decide_request(chat)
+        return chat, decision
+
+    async def fail(self, error: Exception) -> None:
+        """Answer an error, unless an answer has begun."""
+        failure = Failure.of(error, self.decision.decision_id if self.decision else None)
+        if not self.has_begun:
+            headers = failure_headers(failure, self.decision, self.elapsed_us)
+            await send_json(self.send, failure.status, failure.body, headers)
+
+
+class RoutedEndpoint:
+    """An ASGI endpoint over the router; subclasses answer one exchange.
+
+    The router lives in the application's state: Starlette puts it into every scope.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        exchange = Exchange(scope["state"]["router"], scope, receive, send)
+        try:
+            await self.answer(exchange)
+        except ClientGone:
+            return
+        except Exception as error:  # the gateway's edge: whatever it is becomes an OpenAI-shaped error
+            await exchange.fail(error)
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer the exchange, or raise."""
+        raise NotImplementedError

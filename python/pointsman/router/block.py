@@ -1,0 +1,129 @@
+"""What pointsman adds to a chat request: the `pointsman` block, its headers, and OpenRouter's `provider`."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from pointsman.errors import RequestError
+from pointsman.router.fields import duration_s, flag, kind, label, names, nearest, number, one_of, tags
+from pointsman.types import NO_PREFERENCES, Constraints, ProviderPreferences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def _cache(value: Any, param: str) -> None:
+    """Check the cache wishes; there is no cache yet, so every request is a miss whatever they say."""
+    if isinstance(value, str):
+        value = {"mode": value}
+    if not isinstance(value, dict):
+        raise RequestError(f"{param} must be an object, got {kind(value)}", param=param)
+    readers = {
+        "mode": one_of("read-write", "read", "write", "off"),
+        "max_age_s": lambda seen, at: number(seen, at, 0),
+        "scope": label,
+    }
+    for name, seen in value.items():
+        if name not in readers:
+            raise RequestError(
+                f"unknown field {param}.{name}{nearest(name, readers)}", param=f"{param}.{name}"
+            )
+        readers[name](seen, f"{param}.{name}")
+
+
+_BLOCK_READERS: dict[str, Callable[[Any, str], Any]] = {
+    "task": label,
+    "max_cost_usd": lambda value, param: number(value, param, 0),
+    "max_latency_ms": lambda value, param: number(value, param, 0),
+    "max_ttft_ms": lambda value, param: number(value, param, 0),
+    "min_quality": lambda value, param: number(value, param, 0, 1),
+    "quality_like": label,
+    "strategy": one_of("auto", "direct", "cascade", "race", "batch"),
+    "deadline": duration_s,
+    "session_id": label,
+    "cache": _cache,
+    "tags": tags,
+    "explain": flag,
+}
+BLOCK_FIELDS = tuple(_BLOCK_READERS)
+_RENAMED = {"deadline": "deadline_s"}
+_CONSTRAINT_FIELDS = frozenset(field.name for field in fields(Constraints))
+
+
+def read_block(block: Any, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The block's fields, read and checked; the body wins over a header of the same name."""
+    if block is None:
+        block = {}
+    if not isinstance(block, dict):
+        raise RequestError(f"pointsman must be an object, got {kind(block)}", param="pointsman")
+    seen: dict[str, Any] = {}
+    for header, value in headers.items():
+        name = header.replace("-", "_")
+        name = "cache" if name == "cache_mode" else name
+        if name not in _BLOCK_READERS:
+            known = [field.replace("_", "-") for field in BLOCK_FIELDS]
+            raise RequestError(
+                f"unknown header x-pointsman-{header}{nearest(header, known, prefix='x-pointsman-')}",
+                param=f"x-pointsman-{header}",
+            )
+        seen[name] = _BLOCK_READERS[name](value, f"x-pointsman-{header}")
+    for name, value in block.items():
+        if name not in _BLOCK_READERS:
+            raise RequestError(
+                f"unknown field pointsman.{name}{nearest(name, BLOCK_FIELDS)}", param=f"pointsman.{name}"
+            )
+        if value is not None:
+            seen[name] = _BLOCK_READERS[name](value, f"pointsman.{name}")
+    return seen
+
+
+def constrained(base: Constraints, block: dict[str, Any]) -> Constraints:
+    """The policy's constraints with what the request itself says put over them."""
+    changes = {
+        _RENAMED.get(name, name): value
+        for name, value in block.items()
+        if _RENAMED.get(name, name) in _CONSTRAINT_FIELDS
+    }
+    return replace(base, **changes) if changes else base
+
+
+def read_preferences(value: Any, base: ProviderPreferences) -> ProviderPreferences:
+    """The policy's preferences with the request's `provider` object put over them."""
+    if value is None:
+        return base
+    if not isinstance(value, dict):
+        raise RequestError(f"provider must be an object, got {kind(value)}", param="provider")
+    changes: dict[str, Any] = {}
+    for name, seen in value.items():
+        if name not in _PREFERENCE_READERS:
+            raise RequestError(
+                f"unknown field provider.{name}{nearest(name, _PREFERENCE_READERS)}", param=f"provider.{name}"
+            )
+        if seen is not None:
+            changes.update(_PREFERENCE_READERS[name](seen, f"provider.{name}"))
+    return replace(base, **changes) if base is not NO_PREFERENCES else ProviderPreferences(**changes)
+
+
+def _max_price(value: Any, param: str) -> dict[str, float]:
+    names = {"prompt": "max_input_price_usd_per_mtok", "completion": "max_output_price_usd_per_mtok"}
+    if not isinstance(value, dict):
+        raise RequestError(
+            f"{param} must be an object with prompt and completion, got {kind(value)}", param=param
+        )
+    for name in value:
+        if name not in names:
+            raise RequestError(f"unknown field {param}.{name}{nearest(name, names)}", param=f"{param}.{name}")
+    return {names[name]: number(seen, f"{param}.{name}", 0) for name, seen in value.items()}
+
+
+_PREFERENCE_READERS: dict[str, Callable[[Any, str], dict[str, Any]]] = {
+    "order": lambda value, param: {"order": names(value, param) or ()},
+    "only": lambda value, param: {"only": names(value, param)},
+    "ignore": lambda value, param: {"ignore": names(value, param) or ()},
+    "allow_fallbacks": lambda value, param: {"allow_fallbacks": flag(value, param)},
+    "require_parameters": lambda value, param: {"require_parameters": flag(value, param)},
+    "data_collection": lambda value, param: {"data_collection": one_of("allow", "deny")(value, param)},
+    "sort": lambda value, param: {"sort": one_of("price", "throughput", "latency")(value, param)},
+    "max_price": _max_price,
+}

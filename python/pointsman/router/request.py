@@ -1,0 +1,171 @@
+"""Reads a chat request: OpenAI's body plus what pointsman adds, into the core's `Request`.
+
+One path for the gateway (`ChatRequest.parse`) and the library (`chat_body` builds the same body from keyword
+arguments), so both mean the same by every field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pointsman.errors import RequestError
+from pointsman.router.block import BLOCK_FIELDS, constrained, read_block, read_preferences
+from pointsman.router.fields import boolean, integer, kind, mapping, mappings, names, nearest, string
+from pointsman.types import Constraints, ProviderPreferences, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AUTO = "auto"
+
+# Fields of the body that are ours (or OpenRouter's routing fields): read here, never passed on.
+ROUTING_FIELDS = frozenset({"pointsman", "models", "provider"})
+
+# Fields every chat server takes, so they say nothing about what a deployment must support.
+COMMON_FIELDS = frozenset(
+    {"model", "messages", "stream", "stream_options", "user", "metadata", "store", "service_tier", "n"}
+)
+
+# OpenAI's chat parameters, for `Router.complete(**parameters)`; from its API description 2.3.0.
+CHAT_PARAMETERS = frozenset(
+    "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens "
+    "metadata modalities n parallel_tool_calls prediction presence_penalty prompt_cache_key "
+    "prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop "
+    "store stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options".split()
+)
+
+
+class Policy(Protocol):
+    """A named constraint set of the config."""
+
+    @property
+    def constraints(self) -> Constraints: ...  # noqa: D102
+    @property
+    def preferences(self) -> ProviderPreferences: ...  # noqa: D102
+    @property
+    def allowed_models(self) -> tuple[str, ...] | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A chat request, understood.
+
+    Attributes:
+        request: What the core decides on.
+        body: What is sent upstream, but for `model` and the stream options the adapter sets.
+        explain: Whether the answer carries `pointsman_metadata`.
+        wants_usage: Whether the caller asked for the usage chunk of a stream.
+    """
+
+    request: Request
+    body: dict[str, Any]
+    explain: bool
+    wants_usage: bool
+
+    @staticmethod
+    def parse(body: Any, headers: Mapping[str, str], resolve_policy: Callable[[str], Policy]) -> ChatRequest:
+        """Read an OpenAI chat body with pointsman's block and headers.
+
+        Args:
+            body: The decoded JSON body.
+            headers: The `x-pointsman-*` request headers, names lower-case and without that prefix.
+            resolve_policy: Gives the policy of a name, or raises `RequestError`.
+
+        Raises:
+            RequestError: Names the parameter, the value seen and the remedy.
+        """
+        if not isinstance(body, dict):
+            raise RequestError(f"the body must be a JSON object, got {kind(body)}")
+        model = _required_model(body)
+        policy = resolve_policy(_policy_name(model))
+        block = read_block(body.get("pointsman"), headers)
+        request = Request(
+            messages=_messages(body),
+            tools=mappings(body, "tools") or (),
+            response_format=mapping(body, "response_format"),
+            max_output_tokens=_max_output_tokens(body),
+            n_choices=integer(body, "n", at_least=1) or 1,
+            stream=boolean(body, "stream"),
+            service_tier=string(body, "service_tier"),
+            parameters=tuple(
+                name for name in body if name not in COMMON_FIELDS and name not in ROUTING_FIELDS
+            ),
+            allowed_models=_allowed_models(model, body, policy),
+            constraints=constrained(policy.constraints, block),
+            preferences=read_preferences(body.get("provider"), policy.preferences),
+        )
+        stream_options = mapping(body, "stream_options") or {}
+        return ChatRequest(
+            request=request,
+            body={name: value for name, value in body.items() if name not in ROUTING_FIELDS},
+            explain=bool(block.get("explain", False)),
+            wants_usage=bool(stream_options.get("include_usage", False)),
+        )
+
+
+def chat_body(messages: Any, model: str, stream: bool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Build the chat body that `Router.complete(messages, **arguments)` stands for.
+
+    A string as `messages` is one user message. Constraints go into the `pointsman` block, OpenAI's parameters
+    to the top level, `extra_body` is merged in last.
+
+    Raises:
+        RequestError: An argument that is neither; names the nearest known one.
+    """
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": messages}] if isinstance(messages, str) else messages,
+    }
+    if stream:
+        body["stream"] = True
+    block: dict[str, Any] = {}
+    extra = arguments.pop("extra_body", None) or {}
+    for name, value in arguments.items():
+        if name in BLOCK_FIELDS:
+            block[name] = value
+        elif name in CHAT_PARAMETERS or name in ("models", "provider"):
+            body[name] = value
+        else:
+            known = (*BLOCK_FIELDS, *CHAT_PARAMETERS, "models", "provider", "extra_body")
+            raise RequestError(f"unknown argument {name!r}{nearest(name, known)}", param=name)
+    if block:
+        body["pointsman"] = block
+    return {**body, **extra}
+
+
+def _required_model(body: dict[str, Any]) -> str:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise RequestError(
+            f'model must be a string such as "auto", "auto:POLICY" or a model name, got {kind(model)}',
+            param="model",
+        )
+    return model
+
+
+def _policy_name(model: str) -> str:
+    if model.startswith("auto:"):
+        return model.removeprefix("auto:")
+    return "default"
+
+
+def _allowed_models(model: str, body: dict[str, Any], policy: Policy) -> tuple[str, ...] | None:
+    models = names(body.get("models"), "models")
+    if model == AUTO or model.startswith("auto:"):
+        return models if models is not None else policy.allowed_models
+    return (model, *(name for name in models or () if name != model))
+
+
+def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        raise RequestError(f"messages must be a list of messages, got {kind(messages)}", param="messages")
+    if not messages:
+        raise RequestError("messages is empty; send at least one message", param="messages")
+    return messages
+
+
+def _max_output_tokens(body: dict[str, Any]) -> int | None:
+    newer = integer(body, "max_completion_tokens", at_least=1)
+    return newer if newer is not None else integer(body, "max_tokens", at_least=1)

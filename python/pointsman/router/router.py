@@ -1,0 +1,261 @@
+"""The router: one object that decides and carries the decision out.
+
+async with Router.from_config("pointsman.yaml") as router:
+    answer = await router.complete("What is the capital of Norway?", max_cost_usd=0.001)
+    print(answer.text, answer.model, answer.cost_usd, answer.decision.reason)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+from pointsman._native import Core
+from pointsman.errors import RequestError, UnknownName
+from pointsman.execution.direct import Attempts, complete
+from pointsman.providers import build_provider
+from pointsman.registry import Registry, registry_from_config
+from pointsman.router.request import ChatRequest, Policy, chat_body, nearest
+from pointsman.router.stream import CompletionStream
+from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, estimated_usage, targets_of
+from pointsman.types import Completion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from pointsman._native import Decision
+    from pointsman.providers import Provider, ProviderSettings
+
+_AVAILABLE_STRATEGIES = ("auto", "direct")
+
+
+class Router:
+    """Routes chat requests over the deployments of a registry.
+
+    Works under asyncio and trio; safe to share between tasks. `decide` is synchronous and may be called from
+    any thread. Providers are connected to lazily, and closed by `aclose` or the end of `async with`.
+    """
+
+    def __init__(self, registry: Registry, *, providers: Mapping[str, Provider] | None = None) -> None:
+        """Make a router.
+
+        Args:
+            registry: What may be routed to.
+            providers: Adapters to use for the named providers instead of building them from their settings,
+                e.g. a `ScriptedProvider`, or an `OpenAIProvider` over your own `httpx.AsyncClient`.
+        """
+        self._injected = dict(providers or {})
+        self._core = Core(registry.catalog)
+        self._wiring = Wiring(registry, self._build(registry, {}))
+        self._retired: list[Wiring] = []
+
+    @classmethod
+    def from_config(
+        cls,
+        config: str | Path | Mapping[str, Any] | None = None,
+        *,
+        providers: Mapping[str, Provider] | None = None,
+    ) -> Self:
+        """Make a router from a config file, a mapping of the same shape, or (`None`) the environment.
+
+        Raises:
+            ConfigError: Every problem found, one line each.
+        """
+        return cls(load_registry(config), providers=providers)
+
+    @property
+    def registry(self) -> Registry:
+        """What is routed to now."""
+        return self._wiring.registry
+
+    # ---- deciding
+
+    def decide(
+        self, messages: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **arguments: Any
+    ) -> Decision:
+        """Decide without calling anyone; arguments as `complete`.
+
+        Raises:
+            NoFeasibleDeployment: The constraints exclude every deployment.
+            RequestError: The request cannot be understood.
+        """
+        return self.decide_request(
+            self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
+        )
+
+    def parse(self, body: Any, headers: Mapping[str, str]) -> ChatRequest:
+        """Read an OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
+        return ChatRequest.parse(body, headers, self._policy)
+
+    def decide_request(self, chat: ChatRequest) -> Decision:
+        """Decide a parsed request now; errors as `decide`."""
+        strategy = chat.request.constraints.strategy
+        if strategy not in _AVAILABLE_STRATEGIES:
+            raise RequestError(
+                f"strategy {strategy!r} is not available in this version; "
+                f"use {' or '.join(_AVAILABLE_STRATEGIES)}",
+                code="policy_strategy_unavailable",
+                param="pointsman.strategy",
+            )
+        try:
+            return self._core.decide(chat.request, now_s=time.time(), seed=random.getrandbits(64))
+        except UnknownName as error:
+            raise RequestError(
+                str(error.args[0]), code="caller_model_not_found", param="model", status=404
+            ) from None
+
+    # ---- answering
+
+    async def complete(
+        self, messages: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **arguments: Any
+    ) -> Completion:
+        """Answer a conversation with the right model.
+
+        Args:
+            messages: OpenAI chat messages, or a string for one user message.
+            model: `auto`, `auto:POLICY`, or a model's name to pin it.
+            **arguments: Constraints (`max_cost_usd`, `max_latency_ms`, `min_quality`, ...: the fields of the
+                `pointsman` block), OpenAI's chat parameters, `models`, `provider`, `extra_body`.
+
+        Raises:
+            NoFeasibleDeployment: The constraints exclude every deployment.
+            RequestError: The request cannot be understood.
+            ProviderError: The deployments that might answer all failed.
+        """
+        started_s = perf_counter()
+        chat = self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
+        return await self.run(chat, self.decide_request(chat), started_s)
+
+    def stream(
+        self, messages: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **arguments: Any
+    ) -> CompletionStream:
+        """Answer as a stream of OpenAI chunks; arguments and errors as `complete`, raised on the first chunk.
+
+        `async for chunk in router.stream(...)`, or `async with router.stream(...) as stream` to be able to
+        leave early with the upstream call closed at once.
+        """
+        started_s = perf_counter()
+        chat = self.parse(chat_body(messages, model, stream=True, arguments=arguments), {})
+        return self.run_stream(chat, self.decide_request(chat), started_s)
+
+    async def run(self, chat: ChatRequest, decision: Decision, started_s: float) -> Completion:
+        """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
+        wiring = self._enter()
+        attempts = Attempts()
+        try:
+            target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
+        finally:
+            await self._leave(wiring)
+        usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
+        reply.body["model"] = target.model
+        cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
+        elapsed_s = perf_counter() - started_s
+        return Completion(
+            body=reply.body,
+            decision=decision,
+            model=target.model,
+            deployment=target.deployment,
+            provider=target.provider,
+            usage=usage,
+            cost_usd=cost_usd,
+            baseline_cost_usd=baseline_cost_usd,
+            latency_ms=elapsed_s * 1e3,
+            overhead_us=(elapsed_s - attempts.upstream_s) * 1e6,
+            attempts=tuple(attempts.made),
+            headers=reply.headers,
+        )
+
+    def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
+        """Carry a decision out as a stream; `started_s` as in `run`."""
+        return CompletionStream(self._enter, self._leave, chat.body, decision, started_s)
+
+    # ---- life
+
+    async def swap(self, registry: Registry) -> None:
+        """Route on another registry from now on; requests under way finish on the old one.
+
+        Providers whose settings are unchanged keep their connections.
+        """
+        old = self._wiring
+        self._wiring = Wiring(registry, self._build(registry, old.providers))
+        self._core.swap(registry.catalog)
+        old.is_retired = True
+        self._retired.append(old)
+        if old.n_inflight == 0:
+            await self._close_retired(old)
+
+    async def aclose(self) -> None:
+        """Close every provider; requests under way fail."""
+        for wiring in [*self._retired, self._wiring]:
+            for provider in wiring.providers.values():
+                await provider.aclose()
+        self._retired.clear()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # ---- inside
+
+    def _policy(self, name: str) -> Policy:
+        policies = self._wiring.registry.policies
+        if name not in policies:
+            raise RequestError(
+                f"unknown policy {name!r}{nearest(name, policies)}",
+                code="policy_not_found",
+                param="model",
+                status=404,
+            )
+        return policies[name]
+
+    def _build(
+        self, registry: Registry, existing: Mapping[ProviderSettings, Provider]
+    ) -> dict[ProviderSettings, Provider]:
+        return {
+            settings: self._injected.get(settings.name) or existing.get(settings) or build_provider(settings)
+            for settings in registry.providers
+        }
+
+    def _enter(self) -> Wiring:
+        wiring = self._wiring
+        wiring.n_inflight += 1
+        return wiring
+
+    async def _leave(self, wiring: Wiring) -> None:
+        wiring.n_inflight -= 1
+        if wiring.is_retired and wiring.n_inflight == 0:
+            await self._close_retired(wiring)
+
+    async def _close_retired(self, wiring: Wiring) -> None:
+        self._retired.remove(wiring)
+        kept = {
+            id(provider) for other in [*self._retired, self._wiring] for provider in other.providers.values()
+        }
+        for provider in wiring.providers.values():
+            if id(provider) not in kept:
+                await provider.aclose()
+
+
+def load_registry(config: str | Path | Mapping[str, Any] | None) -> Registry:
+    """Read a registry from a config file, a mapping of the same shape, or (`None`) the environment.
+
+    Raises:
+        ConfigError: Every problem found, one line each.
+    """
+    # Here, not above: pydantic costs more to import than ten thousand decisions.
+    from pointsman import config as configs
+
+    if config is None:
+        return registry_from_config(configs.config_from_environment(os.environ))
+    if isinstance(config, dict):
+        return registry_from_config(configs.parse_config(config, source="mapping"))
+    return registry_from_config(configs.load_config(config))

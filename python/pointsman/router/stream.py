@@ -1,0 +1,122 @@
+"""An answer as it is written."""
+
+from __future__ import annotations
+
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, Self
+
+from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream
+from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, estimated_usage, targets_of
+from pointsman.types import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from types import TracebackType
+
+    from pointsman._native import Decision
+
+
+class CompletionStream:
+    """An answer as it is written: an async iterator of OpenAI chunks, with the decision behind it.
+
+    `model` in every chunk is the model that answers. `cost_usd` and `usage` are known after the last chunk.
+    """
+
+    def __init__(
+        self,
+        enter: Callable[[], Wiring],
+        leave: Callable[[Wiring], Awaitable[None]],
+        body: Mapping[str, Any],
+        decision: Decision,
+        started_s: float,
+    ) -> None:
+        self.decision = decision
+        self.usage = Usage(is_estimated=True)
+        self.cost_usd = 0.0
+        self.baseline_cost_usd = 0.0
+        self.attempts = Attempts()
+        self._enter = enter
+        self._leave = leave
+        self._body = body
+        self.created_s = time()
+        self._started_s = started_s
+        self._stream: AnswerStream | None = None
+        self._wiring: Wiring | None = None
+        self._chunks: AsyncIterator[dict[str, Any]] | None = None
+        self._n_answer_bytes = 0
+
+    async def open(self) -> Self:
+        """Wait for the first token that will be kept; errors as `Router.complete`. Done once, by itself."""
+        if self._stream is None:
+            self._wiring = self._enter()
+            try:
+                targets = targets_of(self._wiring, self.decision)
+                self._stream = await open_stream(targets, self._body, self.attempts)
+            except BaseException:
+                await self._release()
+                raise
+            self._chunks = self._stream.chunks()
+        return self
+
+    @property
+    def target(self) -> Target:
+        """The deployment that answers; known once open."""
+        if self._stream is None:
+            raise RuntimeError("the stream is not open yet; read a chunk, or await open()")
+        return self._stream.target
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Upstream rate-limit headers, lower-case names; known once open."""
+        return self._stream.headers if self._stream is not None else {}
+
+    @property
+    def overhead_us(self) -> float:
+        """Time until now not spent waiting for providers; read it right after `open`."""
+        return (perf_counter() - self._started_s - self.attempts.upstream_s) * 1e6
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        await self.open()
+        assert self._chunks is not None  # noqa: S101  set by open
+        try:
+            chunk = await anext(self._chunks)
+        except BaseException:
+            await self.aclose()
+            raise
+        chunk["model"] = self.target.model
+        self._n_answer_bytes += delta_bytes(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the upstream call (at once, if the answer is not complete) and settle the cost."""
+        if self._stream is None:
+            return
+        try:
+            await self._stream.aclose()
+        finally:
+            self._settle()
+            await self._release()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _settle(self) -> None:
+        if self._wiring is None or self._stream is None:
+            return
+        self.usage = self._stream.usage or estimated_usage(self.decision, self._n_answer_bytes)
+        self.cost_usd, self.baseline_cost_usd = costs_usd(
+            self._wiring, self.decision, self.target, self.usage
+        )
+
+    async def _release(self) -> None:
+        wiring, self._wiring = self._wiring, None
+        if wiring is not None:
+            await self._leave(wiring)

@@ -1,0 +1,86 @@
+"""What one request runs on from start to end: a registry with its providers built; how its cost settles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pointsman.execution.direct import Target
+from pointsman.types import NANO_USD_PER_USD, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pointsman._native import Decision
+    from pointsman.providers import Provider, ProviderSettings
+    from pointsman.registry import Registry
+
+# Bytes of UTF-8 per token where an upstream reports no usage; English text in BPE vocabularies, chosen.
+_BYTES_PER_TOKEN = 4
+
+
+class Wiring:
+    """A registry with its providers built: what one request runs on from start to end."""
+
+    __slots__ = ("is_retired", "n_inflight", "providers", "registry", "targets")
+
+    def __init__(self, registry: Registry, providers: dict[ProviderSettings, Provider]) -> None:
+        self.registry = registry
+        self.providers = providers
+        by_name = {settings.name: provider for settings, provider in providers.items()}
+        self.targets = {
+            deployment.name: Target(
+                deployment=deployment.name,
+                model=deployment.model,
+                provider=deployment.provider,
+                upstream_model=deployment.upstream_model,
+                client=by_name[deployment.provider],
+            )
+            for deployment in registry.deployments
+        }
+        self.n_inflight = 0
+        self.is_retired = False
+
+
+def targets_of(wiring: Wiring, decision: Decision) -> list[Target]:
+    """The deployments a decision may try, in its rank order."""
+    return [wiring.targets[name] for name in decision.ranking if name in wiring.targets]
+
+
+def costs_usd(wiring: Wiring, decision: Decision, target: Target, usage: Usage) -> tuple[float, float]:
+    """What an answer cost, and what the baseline would have cost for the same tokens; US dollars."""
+    catalog = wiring.registry.catalog
+
+    def cost_usd(deployment: str) -> float:
+        nano_usd = catalog.cost_nano_usd(
+            deployment,
+            n_input_tokens=usage.n_input_tokens,
+            n_cached_input_tokens=usage.n_cached_input_tokens,
+            n_output_tokens=usage.n_output_tokens,
+        )
+        return nano_usd / NANO_USD_PER_USD
+
+    return cost_usd(target.deployment), cost_usd(decision.baseline_deployment)
+
+
+def estimated_usage(decision: Decision, n_answer_bytes: int) -> Usage:
+    """Usage for an upstream that reported none."""
+    return Usage(
+        n_input_tokens=decision.n_input_tokens,
+        n_output_tokens=-(-n_answer_bytes // _BYTES_PER_TOKEN),
+        is_estimated=True,
+    )
+
+
+def answer_bytes(body: Mapping[str, Any]) -> int:
+    """Bytes of text in a whole answer."""
+    return sum(_text_bytes(choice.get("message")) for choice in body.get("choices") or ())
+
+
+def delta_bytes(chunk: Mapping[str, Any]) -> int:
+    """Bytes of text in a chunk of a stream."""
+    return sum(_text_bytes(choice.get("delta")) for choice in chunk.get("choices") or ())
+
+
+def _text_bytes(message: Any) -> int:
+    content = message.get("content") if isinstance(message, dict) else None
+    return len(content.encode()) if isinstance(content, str) else 0
