@@ -40,7 +40,12 @@ rsgi = Rsgi()
 
 def __getattr__(name: str):
     """Frameworks are imported by the server that runs them, and only there."""
-    return {"with_starlette": _starlette, "with_fastapi": _fastapi}[name]()
+    makers = {
+        "with_starlette": _starlette,
+        "routed_by_starlette": _routed_by_starlette,
+        "with_fastapi": _fastapi,
+    }
+    return makers[name]()
 
 
 def _starlette():
@@ -54,6 +59,20 @@ def _starlette():
         return Response(answer, media_type="application/json")
 
     return Starlette(routes=[Route("/echo", echo, methods=["GET", "POST"])])
+
+
+class _BareEndpoint:
+    """An object, not a function: Starlette wraps functions in its `Request` and `Response`."""
+
+    async def __call__(self, scope, receive, send) -> None:
+        await bare(scope, receive, send)
+
+
+def _routed_by_starlette():
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    return Starlette(routes=[Route("/echo", _BareEndpoint(), methods=["GET", "POST"])])
 
 
 def _fastapi():

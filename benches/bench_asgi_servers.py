@@ -40,7 +40,8 @@ HYPERCORN = "-m hypercorn --bind 127.0.0.1:{port} --log-level warning"
 GRANIAN = "-m granian --host 127.0.0.1 --port {port} --no-log --workers 1"
 CONTENDERS = (
     Contender("uvicorn (uvloop, httptools), bare ASGI", f"{UVICORN} asgi_apps:bare"),
-    Contender("uvicorn (uvloop, httptools), Starlette", f"{UVICORN} asgi_apps:with_starlette"),
+    Contender("the same, behind Starlette's router", f"{UVICORN} asgi_apps:routed_by_starlette"),
+    Contender("the same, Starlette's Request/Response", f"{UVICORN} asgi_apps:with_starlette"),
     Contender(
         "uvicorn (asyncio, httptools), bare ASGI", f"{UVICORN} --loop asyncio --http httptools asgi_apps:bare"
     ),
