@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 import uvicorn
-from pointsman.providers import ScriptedProvider
 
 from pointsman.config import parse_config
 from pointsman.gateway.app import create_app
 from pointsman.gateway.server import server_settings
+from pointsman.providers import ScriptedProvider
 from pointsman.registry import registry_from_config
 from pointsman.router import Router
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +77,8 @@ class _Life:
     async def lifespan(self, app: Starlette) -> AsyncIterator[dict[str, Any]]:
         watcher = ConfigWatcher(self._config, self._swap) if self._config else None
         watching = asyncio.create_task(watcher.run()) if watcher else None
+        if watcher and threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, watcher.request_reload)
         try:
             yield {"router": self._router, "watcher": watcher, "started_s": int(time.time())}
         finally:

@@ -43,7 +43,7 @@ class Exchange:
 
     async def decide(self) -> tuple[ChatRequest, Decision]:
         """Read the body and decide."""
-        max_body_bytes = self.router.registry.server.max_body_bytes
+        max_body_bytes = int(self.router.registry.server.max_body_mb * 2**20)
         body = await read_json(self.scope, self.receive, max_body_bytes)
         chat = self.router.parse(body, our_headers(self.scope))
         self.decision = decision = self.router.decide_request(chat)

@@ -7,15 +7,17 @@ arguments), so both mean the same by every field.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import RequestError
 from pointsman.router.block import BLOCK_FIELDS, constrained, read_block, read_preferences
 from pointsman.router.fields import boolean, integer, kind, mapping, mappings, names, nearest, string
-from pointsman.types import Constraints, ProviderPreferences, Request
+from pointsman.types import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from pointsman.registry import Policy
 
 AUTO = "auto"
 
@@ -34,17 +36,6 @@ CHAT_PARAMETERS = frozenset(
     "prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop "
     "store stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options".split()
 )
-
-
-class Policy(Protocol):
-    """A named constraint set of the config."""
-
-    @property
-    def constraints(self) -> Constraints: ...  # noqa: D102
-    @property
-    def preferences(self) -> ProviderPreferences: ...  # noqa: D102
-    @property
-    def allowed_models(self) -> tuple[str, ...] | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

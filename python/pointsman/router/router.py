@@ -17,8 +17,9 @@ from pointsman._native import Core
 from pointsman.errors import RequestError, UnknownName
 from pointsman.execution.direct import Attempts, complete
 from pointsman.providers import build_provider
-from pointsman.registry import Registry, registry_from_config
-from pointsman.router.request import ChatRequest, Policy, chat_body, nearest
+from pointsman.registry import Policy, Registry, registry_from_config
+from pointsman.router.fields import nearest
+from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.stream import CompletionStream
 from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, estimated_usage, targets_of
 from pointsman.types import Completion

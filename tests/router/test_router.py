@@ -1,0 +1,120 @@
+"""The library face, under asyncio and trio."""
+
+import pytest
+from pointsman.providers.scripted import Answer, BrokenStream, Failure, ScriptedProvider
+
+from pointsman import NoFeasibleDeployment, ProvidersExhausted, RequestError, Router
+from pointsman.config import parse_config
+from pointsman.registry import registry_from_config
+
+from ..gateway.conftest import PROVIDERS, config
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request):
+    return request.param
+
+
+def router_with(**scripts):
+    providers = {name: ScriptedProvider(name, scripts.get(name, [])) for name in PROVIDERS}
+    return Router.from_config(config(), providers=providers), providers
+
+
+async def test_complete_answers_with_decision_and_costs():
+    router, _ = router_with(alpha=[Answer(text="yes", n_input_tokens=100, n_output_tokens=1)])
+    async with router:
+        answer = await router.complete("Is water wet? yes or no", model="nano")
+    assert (answer.text, answer.model, answer.deployment) == ("yes", "nano", "nano@alpha")
+    assert answer.cost_usd == pytest.approx(101 * 0.04e-6)
+    assert answer.baseline_cost_usd == pytest.approx(101 * 6.2e-6)
+    assert answer.decision.deployment == "nano@alpha"
+    assert 0 < answer.overhead_us < answer.latency_ms * 1e3
+
+
+async def test_stream_yields_chunks_and_settles_cost():
+    router, _ = router_with(alpha=[Answer(text="a b c", n_input_tokens=10, n_output_tokens=3)])
+    async with router:
+        stream = router.stream("count", model="nano")
+        texts = [
+            chunk["choices"][0]["delta"].get("content") or "" async for chunk in stream if chunk["choices"]
+        ]
+    assert "".join(texts) == "a b c"
+    assert stream.cost_usd == pytest.approx(13 * 0.04e-6)
+    assert stream.usage.n_output_tokens == 3
+
+
+async def test_leaving_a_stream_early_closes_it_and_estimates_what_was_used():
+    router, providers = router_with(alpha=[Answer(text="a b c d e f", then_hang=True)])
+    async with router:
+        async with router.stream("count", model="nano") as stream:
+            async for _ in stream:
+                break
+        assert providers["alpha"].n_open == 0
+    assert stream.usage.is_estimated
+    assert stream.cost_usd > 0
+
+
+async def test_fallback_to_the_next_feasible_deployment():
+    router, providers = router_with(alpha=[Failure(status=503)])
+    async with router:
+        answer = await router.complete("hello", model="auto:cheap")
+    assert [attempt.error_code for attempt in answer.attempts] == ["provider_unavailable", None]
+    assert answer.deployment == answer.attempts[1].deployment != "nano@alpha"
+    assert len(providers["alpha"].calls) == 1
+
+
+async def test_exhausted_names_every_attempt():
+    router, _ = router_with(**{name: [Failure(status=500)] for name in PROVIDERS})
+    async with router:
+        with pytest.raises(
+            ProvidersExhausted, match=r"all 3 feasible deployments failed \(nano@alpha: provider_"
+        ) as caught:
+            await router.complete("hello", model="auto:cheap")
+    assert len(caught.value.attempts) == 3
+
+
+async def test_stream_broken_before_commit_falls_back():
+    router, _ = router_with(
+        alpha=[BrokenStream(after_chunks=0)], beta=[Answer(text="b")], gamma=[Answer(text="b")]
+    )
+    async with router, router.stream("hello", model="auto:cheap") as stream:
+        texts = [
+            chunk["choices"][0]["delta"].get("content") or "" async for chunk in stream if chunk["choices"]
+        ]
+    assert "".join(texts) == "b"
+    assert stream.target.deployment != "nano@alpha"
+
+
+async def test_swap_routes_on_the_new_registry_and_keeps_unchanged_providers():
+    router, _ = router_with()
+    async with router:
+        before = router.registry.catalog.version
+        changed = config()
+        changed["models"]["nano"]["quality"] = 0.99
+        await router.swap(registry_from_config(parse_config(changed, source="test")))
+        assert router.registry.catalog.version != before
+        answer = await router.complete("hello", min_quality=0.97)
+    assert answer.model == "nano"
+
+
+async def test_infeasible_is_raised_with_its_report():
+    router, _ = router_with()
+    async with router:
+        with pytest.raises(NoFeasibleDeployment, match="latency_sla") as caught:
+            await router.complete("hello", max_latency_ms=1)
+    assert caught.value.infeasible.code == "latency_sla"
+
+
+def test_decide_is_synchronous():
+    router, providers = router_with()
+    decision = router.decide("hello", min_quality=0.9)
+    assert decision.deployment == "frontier@gamma"
+    assert not providers["gamma"].calls
+
+
+def test_typo_in_an_argument_is_named():
+    router, _ = router_with()
+    with pytest.raises(RequestError, match="did you mean min_quality"):
+        router.decide("hello", min_qualty=0.9)
