@@ -1,0 +1,122 @@
+"""The interface every adapter has, and the settings it is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pointsman.providers.transport import DEFAULT_TIMEOUTS, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from pointsman.types import Usage
+
+TransportName = Literal["auto", "asyncio", "pyreqwest", "httpx"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """How to reach a provider. Equal settings may share connections; hashable.
+
+    Attributes:
+        name: Name of the provider in the catalog.
+        kind: Wire protocol; `openai` is any server that speaks OpenAI's chat completions.
+        base_url: URL that `/chat/completions` is appended to, usually ending in `/v1`.
+        api_key: Bearer key; `None` or empty: none is sent. Never printed.
+        timeouts: Time limits of every call.
+        headers: Further headers of every request. Never printed.
+        http2: Whether to offer HTTP/2.
+        proxy: URL of an HTTP proxy; `None`: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. Never printed.
+        transport: HTTP client; `auto` chooses (see `default_transport`).
+        ca_file: PEM file of further root certificates to trust.
+    """
+
+    name: str
+    base_url: str
+    kind: str = "openai"
+    api_key: str | None = field(default=None, repr=False)
+    timeouts: Timeouts = DEFAULT_TIMEOUTS
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    http2: bool = False
+    proxy: str | None = field(default=None, repr=False)
+    transport: TransportName = "auto"
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCall:
+    """One chat completion to get.
+
+    Attributes:
+        upstream_model: What the provider calls the model.
+        body: OpenAI chat body; the adapter sets `model`, `stream` and `stream_options`.
+        headers: Further headers of this request.
+    """
+
+    upstream_model: str
+    body: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderReply:
+    """A whole answer.
+
+    Attributes:
+        body: The chat completion, as the provider gave it.
+        usage: Tokens used, `None` if the provider did not say.
+        headers: Rate-limit headers (`x-ratelimit-*`, `retry-after*`), lower-case names.
+        status: HTTP status.
+    """
+
+    body: dict[str, Any]
+    usage: Usage | None
+    headers: Mapping[str, str]
+    status: int = 200
+
+
+class ProviderStream(Protocol):
+    """An answer that is coming in. Iterate once; ends normally only when the answer is complete."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Rate-limit headers, as in `ProviderReply`."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens used, once the provider has said."""
+
+    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield chat completion chunks unchanged, the one with the usage included.
+
+        Raises:
+            ProviderError: `provider_stream_broken` if the stream ends without `[DONE]` or a finish reason;
+                what the provider says, if it sends an error event.
+        """
+
+
+class Provider(Protocol):
+    """Serves models over one wire protocol. Works under asyncio and trio, and from any number of tasks."""
+
+    @property
+    def name(self) -> str:
+        """Name of the provider in the catalog."""
+
+    async def complete(self, call: ProviderCall) -> ProviderReply:
+        """Get a whole answer.
+
+        Raises:
+            ProviderError: It failed; says whether another deployment may do better.
+            RequestError: The body cannot be sent (a lone surrogate, a header that is not one).
+        """
+
+    def stream(self, call: ProviderCall) -> AbstractAsyncContextManager[ProviderStream]:
+        """Get an answer as a stream; leaving closes the upstream connection. Errors as `complete`."""
+
+    async def list_models(self) -> list[str]:
+        """Return the names of the models the provider serves, sorted."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""
