@@ -1,0 +1,200 @@
+//! [`Decision`] and [`Infeasible`]: what was decided, with every candidate and the reasons.
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Deployment};
+use crate::length::OutputTokens;
+use crate::plan::Plan;
+use crate::policy::{Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection};
+use crate::profile::TaskProfile;
+use crate::record;
+
+/// What both answers share: the request's profile and every candidate.
+#[derive(Clone, Debug)]
+pub(crate) struct Assessment {
+    pub(crate) decision_id: String,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) profile: TaskProfile,
+    pub(crate) output_tokens: OutputTokens,
+    pub(crate) limits: Limits,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) rejections: Vec<Rejection>,
+    pub(crate) baseline: usize,
+}
+
+impl Assessment {
+    pub(crate) fn deployment(&self, index: usize) -> &Deployment {
+        &self.catalog.deployments()[index]
+    }
+}
+
+/// The answer to one request: a deployment, or the constraints that exclude them all.
+// A decision is large and an infeasibility rare, so boxing either would only cost.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// A deployment was chosen.
+    Chosen(Decision),
+    /// No deployment may answer.
+    Infeasible(Infeasible),
+}
+
+impl Verdict {
+    /// The decision, if a deployment was chosen.
+    pub fn decision(&self) -> Option<&Decision> {
+        match self {
+            Verdict::Chosen(decision) => Some(decision),
+            Verdict::Infeasible(_) => None,
+        }
+    }
+
+    /// Why none was chosen, if none was.
+    pub fn infeasible(&self) -> Option<&Infeasible> {
+        match self {
+            Verdict::Chosen(_) => None,
+            Verdict::Infeasible(infeasible) => Some(infeasible),
+        }
+    }
+}
+
+/// What was chosen for one request, and why.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    pub(crate) assessment: Assessment,
+    pub(crate) plan: Plan,
+    pub(crate) ranking: Vec<usize>,
+    pub(crate) reason: String,
+    pub(crate) confidence: f64,
+}
+
+impl Decision {
+    pub(crate) fn new(assessment: Assessment, choice: Choice) -> Self {
+        let chosen = choice.ranking[0];
+        let confidence = assessment.candidates[chosen].quality.p_reaches(choice.need);
+        Self {
+            assessment,
+            plan: Plan::Direct { deployment: chosen },
+            ranking: choice.ranking,
+            reason: choice.reason,
+            confidence,
+        }
+    }
+
+    /// `dec_` + 32 hex digits: time in ms, then a hash of the inputs.
+    pub fn decision_id(&self) -> &str {
+        &self.assessment.decision_id
+    }
+
+    /// Version of the policy that chose.
+    pub fn policy_version(&self) -> &'static str {
+        POLICY_VERSION
+    }
+
+    /// The catalog decided on; its version is the decision's `config_version`.
+    pub fn catalog(&self) -> &Catalog {
+        &self.assessment.catalog
+    }
+
+    /// How the request is executed.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The deployment chosen.
+    pub fn deployment(&self) -> &Deployment {
+        self.assessment.deployment(self.plan.first())
+    }
+
+    /// Names of the feasible deployments that may be tried, best first.
+    pub fn ranking(&self) -> impl Iterator<Item = &str> {
+        self.ranking
+            .iter()
+            .map(|index| self.assessment.deployment(*index).name.as_str())
+    }
+
+    /// Why the chosen one won, in one ASCII line.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Probability with which the policy chose this deployment; 1, as it does not explore yet.
+    pub fn propensity(&self) -> f64 {
+        1.0
+    }
+
+    /// Probability that the chosen deployment's quality meets the need.
+    pub fn confidence(&self) -> f64 {
+        self.confidence
+    }
+
+    /// The chosen candidate with its predictions.
+    pub fn predicted(&self) -> &Candidate {
+        &self.assessment.candidates[self.plan.first()]
+    }
+
+    /// Every candidate, in the catalog's order.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.assessment.candidates
+    }
+
+    /// What the request is.
+    pub fn profile(&self) -> &TaskProfile {
+        &self.assessment.profile
+    }
+
+    /// The deployment of the baseline model that the baseline is priced at.
+    pub fn baseline(&self) -> &Deployment {
+        self.assessment.deployment(self.assessment.baseline)
+    }
+
+    /// What the baseline would be expected to cost, US dollars.
+    pub fn baseline_cost_usd(&self) -> f64 {
+        self.assessment.candidates[self.assessment.baseline].cost_usd
+    }
+
+    /// The Decision of the HTTP contract, as UTF-8 JSON.
+    pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
+        record::decision(self, overhead_us)
+    }
+}
+
+/// Why no deployment may answer.
+#[derive(Clone, Debug)]
+pub struct Infeasible {
+    pub(crate) assessment: Assessment,
+    pub(crate) binding: Binding,
+}
+
+impl Infeasible {
+    /// `dec_` + 32 hex digits.
+    pub fn decision_id(&self) -> &str {
+        &self.assessment.decision_id
+    }
+
+    /// The binding constraint: the one whose removal would make the most deployments feasible.
+    pub fn code(&self) -> ReasonCode {
+        self.binding.code
+    }
+
+    /// The binding constraint, the nearest miss and the remedy, in one line.
+    pub fn message(&self) -> &str {
+        &self.binding.message
+    }
+
+    /// Every candidate, in the catalog's order.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.assessment.candidates
+    }
+
+    /// Every constraint that rejects a candidate (by its place in the catalog), as (code, field).
+    pub fn rejections(&self, candidate: usize) -> impl Iterator<Item = (ReasonCode, &'static str)> {
+        let range = self.assessment.candidates[candidate].rejections.clone();
+        self.assessment.rejections[range]
+            .iter()
+            .map(|rejection| (rejection.code, rejection.field))
+    }
+
+    /// The Decision of the HTTP contract with null choice, as UTF-8 JSON.
+    pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
+        record::infeasible(self, overhead_us)
+    }
+}

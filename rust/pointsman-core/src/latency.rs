@@ -1,0 +1,32 @@
+//! How long the answer will take, from the catalog's priors.
+
+use crate::catalog::LatencyPrior;
+
+/// Predicted latency quantiles of one deployment, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latency {
+    /// 95th percentile of the time to the first token.
+    pub ttft_p95_ms: f64,
+    /// 95th percentile of the time to the last token.
+    pub p95_ms: f64,
+}
+
+impl Latency {
+    /// Predicts from the prior and the 90th percentile of the answer's length.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pointsman_core::{Latency, LatencyPrior};
+    ///
+    /// let prior = LatencyPrior { ttft_p50_ms: 400.0, ttft_p95_ms: 900.0, tokens_per_s: 80.0 };
+    /// assert_eq!(Latency::predict(&prior, 160.0).p95_ms, 2900.0);
+    /// ```
+    pub fn predict(prior: &LatencyPrior, n_output_tokens_p90: f64) -> Self {
+        let ttft_p95_ms = prior.ttft_p95_ms;
+        Self {
+            ttft_p95_ms,
+            p95_ms: ttft_p95_ms + n_output_tokens_p90 * 1000.0 / prior.tokens_per_s,
+        }
+    }
+}

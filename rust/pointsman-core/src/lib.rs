@@ -1,0 +1,54 @@
+//! The deciding core of pointsman: which deployment should answer a request, and why.
+//!
+//! Pure: no clock, no network, no threads, no hidden randomness. Time and seed are arguments, so the same
+//! inputs give the same decision, byte for byte. A request travels in one direction:
+//!
+//! ```text
+//! Request -> Features -> TaskProfile -> Candidates (quality, cost, latency) -> feasible set -> Verdict
+//! ```
+//!
+//! Start at [`Router::decide`].
+
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod classify;
+mod cost;
+mod decision;
+mod error;
+mod features;
+mod identity;
+mod latency;
+mod length;
+mod lexicon;
+mod markers;
+mod plan;
+mod policy;
+mod profile;
+mod quality;
+mod record;
+mod request;
+mod router;
+mod text;
+mod tokens;
+
+pub use catalog::{
+    Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits, Model,
+    Price, Provider, QualitySource, Tier,
+};
+pub use classify::{Facts, classify};
+pub use cost::{NANO_USD_PER_USD, Tokens, cost_nano_usd};
+pub use decision::{Decision, Infeasible, Verdict};
+pub use error::{Error, ErrorKind};
+pub use features::{Features, Language};
+pub use latency::Latency;
+pub use length::OutputTokens;
+pub use plan::Plan;
+pub use policy::{Candidate, POLICY_VERSION, ReasonCode};
+pub use profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
+pub use quality::{Quality, QualityPrior};
+pub use request::{
+    Attachment, Constraints, Conversation, ProviderPreferences, Request, ResponseFormat, Role,
+    SortBy,
+};
+pub use router::Router;

@@ -1,0 +1,183 @@
+//! Cue words of a text: one aho-corasick pass over its windows.
+//!
+//! A cue counts more where instructions stand (the head and the tail of a text), less inside code fences, and
+//! not at all inside boilerplate that agents paste in (`<system-reminder>` blocks).
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::lexicon::{Cue, Edge, LEXICON, N_CUES};
+use crate::text::Windows;
+
+/// Bytes at the head that count fully.
+const HEAD_ZONE: usize = 400;
+/// Bytes at the tail that count fully.
+const TAIL_ZONE: usize = 300;
+/// Bytes at the very start where a verb is the instruction itself.
+const LEAD_ZONE: usize = 40;
+const LEAD_WEIGHT: f32 = 1.5;
+const MIDDLE_WEIGHT: f32 = 0.3;
+const FENCE_WEIGHT: f32 = 0.25;
+/// A word repeated more often than this says nothing new.
+const MAX_COUNT: f32 = 4.0;
+
+struct Pattern {
+    cue: Cue,
+    edge: Edge,
+    weight: f32,
+}
+
+struct Automaton {
+    search: AhoCorasick,
+    patterns: Vec<Pattern>,
+}
+
+/// Built on first use, about a millisecond; a constant in all but name.
+static AUTOMATON: LazyLock<Automaton> = LazyLock::new(build);
+
+#[allow(clippy::expect_used)] // The patterns are constants; the tests build them.
+fn build() -> Automaton {
+    let mut texts = Vec::new();
+    let mut patterns = Vec::new();
+    for &(cue, edge, weight, words) in LEXICON {
+        for word in words.split('|') {
+            texts.push(word.to_owned());
+            patterns.push(Pattern { cue, edge, weight });
+            if let Some(capitalised) = capitalised(word) {
+                texts.push(capitalised);
+                patterns.push(Pattern { cue, edge, weight });
+            }
+        }
+    }
+    let search = AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::DFA))
+        .ascii_case_insensitive(true)
+        .build(&texts)
+        .expect("the lexicon's patterns fit an automaton");
+    Automaton { search, patterns }
+}
+
+/// The automaton folds ASCII case only; other scripts get their capitalised form as a second pattern.
+fn capitalised(word: &str) -> Option<String> {
+    let first = word.chars().next().filter(|first| !first.is_ascii())?;
+    let upper: String = first.to_uppercase().collect();
+    let rest = &word[first.len_utf8()..];
+    (!upper.starts_with(first)).then(|| upper + rest)
+}
+
+/// Weighted cue counts of one text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    pub(crate) cues: [f32; N_CUES],
+}
+
+impl Marks {
+    /// Scans the windows; `O(n)` in their length, no allocation.
+    pub(crate) fn of(windows: &Windows<'_>) -> Self {
+        let mut marks = Self {
+            cues: [0.0; N_CUES],
+        };
+        let mut state = Context::default();
+        marks.scan(windows.head, 0, windows.n_bytes, &mut state);
+        marks.scan(windows.tail, windows.tail_at, windows.n_bytes, &mut state);
+        marks
+            .cues
+            .iter_mut()
+            .for_each(|count| *count = count.min(MAX_COUNT));
+        marks
+    }
+
+    pub(crate) fn get(&self, cue: Cue) -> f32 {
+        self.cues[cue as usize]
+    }
+
+    fn scan(&mut self, bytes: &[u8], offset: usize, n_bytes: usize, state: &mut Context) {
+        let automaton = &*AUTOMATON;
+        for found in automaton.search.find_overlapping_iter(bytes) {
+            let pattern = &automaton.patterns[found.pattern().as_usize()];
+            if pattern.edge == Edge::Word && !stands_alone(bytes, found.start(), found.end()) {
+                continue;
+            }
+            let at = offset + found.start();
+            let weight = pattern.weight * zone(at, n_bytes);
+            match pattern.cue {
+                Cue::ReminderOpen => state.is_muted = true,
+                Cue::ReminderClose => state.is_muted = false,
+                Cue::Fence => {
+                    state.is_fenced = !state.is_fenced;
+                    self.cues[Cue::Fence as usize] += 1.0;
+                }
+                _ if state.is_muted => {}
+                cue if state.is_fenced => self.cues[cue as usize] += weight * FENCE_WEIGHT,
+                cue => self.cues[cue as usize] += weight,
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Context {
+    is_muted: bool,
+    is_fenced: bool,
+}
+
+fn zone(at: usize, n_bytes: usize) -> f32 {
+    if at < LEAD_ZONE {
+        LEAD_WEIGHT
+    } else if at < HEAD_ZONE || at + TAIL_ZONE >= n_bytes {
+        1.0
+    } else {
+        MIDDLE_WEIGHT
+    }
+}
+
+/// Whether the match is a whole word; a plural or third person `s` may follow.
+fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
+    let is_word = |byte: Option<&u8>| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80)
+    };
+    let before = start.checked_sub(1).and_then(|index| bytes.get(index));
+    let after = if matches!(bytes.get(end), Some(b's' | b'S')) {
+        end + 1
+    } else {
+        end
+    };
+    !is_word(before) && !is_word(bytes.get(after))
+}
+
+/// Builds the automaton now, so that the first decision does not pay for it.
+pub(crate) fn warm_up() {
+    LazyLock::force(&AUTOMATON);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(text: &str) -> Marks {
+        Marks::of(&Windows::of(text, usize::MAX))
+    }
+
+    #[test]
+    fn a_cue_is_a_whole_word_or_its_plural() {
+        assert!(marks("Please review these contracts.").get(Cue::Legal) > 0.0);
+        assert_eq!(marks("a contractor contracted it").get(Cue::Legal), 0.0);
+        assert!(
+            marks("Напиши код").get(Cue::Write) > 0.0,
+            "capitalised Cyrillic"
+        );
+    }
+
+    #[test]
+    fn reminder_blocks_are_mute_and_fences_are_faint() {
+        let open = marks("the python function");
+        assert_eq!(
+            marks("<system-reminder>the python function</system-reminder>").get(Cue::Code),
+            0.0
+        );
+        let fenced = marks("```\nthe python function\n```");
+        assert!(fenced.get(Cue::Code) < open.get(Cue::Code) && fenced.get(Cue::Fence) == 2.0);
+    }
+}

@@ -1,0 +1,67 @@
+//! [`Candidate`]: a deployment with what is predicted of it for one request.
+
+use std::ops::Range;
+
+use super::limits::Limits;
+use crate::catalog::Catalog;
+use crate::cost::{NANO_USD_PER_USD, Tokens, interactive_cost_nano_usd};
+use crate::latency::Latency;
+use crate::length::OutputTokens;
+use crate::profile::TaskProfile;
+use crate::quality::Quality;
+
+/// A deployment with its predictions; feasible, or rejected with reasons.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Expected quality with its uncertainty.
+    pub quality: Quality,
+    /// Expected cost of the request, US dollars.
+    pub cost_usd: f64,
+    /// Predicted latency quantiles.
+    pub latency: Latency,
+    /// Answer length expected of this deployment, capped by the request's and the model's limits.
+    pub output_tokens: OutputTokens,
+    /// What the policy ranks by, in US dollars; NaN while infeasible.
+    pub score_usd: f64,
+    pub(crate) rejections: Range<usize>,
+}
+
+impl Candidate {
+    /// Whether no constraint rejects it.
+    pub fn is_feasible(&self) -> bool {
+        self.rejections.is_empty()
+    }
+}
+
+/// Predicts every deployment of the catalog; one allocation for all.
+pub(crate) fn predict(catalog: &Catalog, profile: &TaskProfile, limits: &Limits) -> Vec<Candidate> {
+    let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
+    let prior = limits
+        .max_output_tokens
+        .map_or(prior, |limit| prior.capped(limit));
+    let predict_one = |deployment: &crate::catalog::Deployment| {
+        let model = catalog.model_of(deployment);
+        let output_tokens = model
+            .max_output_tokens
+            .map_or(prior, |limit| prior.capped(limit));
+        let tokens = Tokens {
+            n_input: profile.n_input_tokens,
+            n_cached_input: 0,
+            n_output: (output_tokens.mean * f64::from(limits.n_choices)).round() as u64,
+        };
+        Candidate {
+            quality: model.quality.predict(
+                profile.domain.label,
+                profile.complexity.label,
+                limits.task.as_deref(),
+            ),
+            cost_usd: interactive_cost_nano_usd(&deployment.price, tokens) as f64
+                / NANO_USD_PER_USD,
+            latency: Latency::predict(&deployment.latency, output_tokens.p90),
+            output_tokens,
+            score_usd: f64::NAN,
+            rejections: 0..0,
+        }
+    };
+    catalog.deployments().iter().map(predict_one).collect()
+}

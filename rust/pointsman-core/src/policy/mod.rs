@@ -1,0 +1,18 @@
+//! What may answer, and which of it should: feasibility with reasons, then choice.
+
+mod candidate;
+mod choice;
+mod feasible;
+mod infeasible;
+mod limits;
+
+pub use candidate::Candidate;
+pub(crate) use candidate::predict;
+pub(crate) use choice::{Choice, choose};
+pub use feasible::ReasonCode;
+pub(crate) use feasible::{Bound, Rejection, reject};
+pub(crate) use infeasible::{Binding, bind};
+pub(crate) use limits::Limits;
+
+/// Version of the policy, logged with every decision.
+pub const POLICY_VERSION: &str = "cheapest-feasible-1";

@@ -1,0 +1,298 @@
+//! The Decision of the HTTP contract, as JSON.
+
+use serde::Serialize;
+use serde::ser::{SerializeSeq, Serializer};
+
+use crate::decision::{Assessment, Decision, Infeasible};
+use crate::policy::{Bound, POLICY_VERSION, Rejection};
+use crate::profile::Axis;
+
+#[derive(Serialize)]
+struct Record<'a> {
+    decision_id: &'a str,
+    policy_version: &'static str,
+    config_version: &'a str,
+    strategy: Option<&'static str>,
+    task_profile: ProfileRecord,
+    plan: Option<PlanRecord<'a>>,
+    model: Option<&'a str>,
+    deployment: Option<&'a str>,
+    provider: Option<&'a str>,
+    ranking: Vec<&'a str>,
+    reason: &'a str,
+    binding_code: Option<&'static str>,
+    propensity: Option<f64>,
+    confidence: Option<f64>,
+    predicted: Option<PredictedRecord>,
+    baseline: BaselineRecord<'a>,
+    candidates: Vec<CandidateRecord<'a>>,
+    cache: CacheRecord,
+    overhead_us: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct AxisRecord {
+    label: &'static str,
+    p: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct ProfileRecord {
+    complexity: AxisRecord,
+    domain: AxisRecord,
+    structure: AxisRecord,
+    latency: AxisRecord,
+    n_input_tokens: u64,
+    output_tokens: OutputRecord,
+    language: &'static str,
+}
+
+#[derive(Serialize)]
+struct OutputRecord {
+    p50: f64,
+    p90: f64,
+}
+
+#[derive(Serialize)]
+struct PlanRecord<'a> {
+    steps: [StepRecord<'a>; 1],
+    hedge_after_ms: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct StepRecord<'a> {
+    deployment: &'a str,
+    accept_threshold: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct PredictedRecord {
+    quality: f64,
+    quality_lcb: f64,
+    cost_usd: f64,
+    latency_p95_ms: f64,
+    ttft_p95_ms: f64,
+}
+
+#[derive(Serialize)]
+struct BaselineRecord<'a> {
+    model: &'a str,
+    deployment: &'a str,
+    cost_usd: f64,
+}
+
+#[derive(Serialize)]
+struct CandidateRecord<'a> {
+    deployment: &'a str,
+    model: &'a str,
+    provider: &'a str,
+    feasible: bool,
+    #[serde(flatten)]
+    predicted: PredictedRecord,
+    score: Option<f64>,
+    rejected_by: Vec<RejectionRecord<'a>>,
+}
+
+#[derive(Serialize)]
+struct RejectionRecord<'a> {
+    code: &'static str,
+    field: &'static str,
+    limit: BoundRecord<'a>,
+    value: BoundRecord<'a>,
+}
+
+#[derive(Serialize)]
+struct CacheRecord {
+    status: &'static str,
+    similarity: Option<f64>,
+    entry_id: Option<&'static str>,
+}
+
+/// A bound with what its indices refer to.
+struct BoundRecord<'a> {
+    bound: Bound,
+    assessment: &'a Assessment,
+}
+
+impl Serialize for BoundRecord<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let limits = &self.assessment.limits;
+        let model = |index: &usize| self.assessment.catalog.models()[*index].name.as_str();
+        let provider = |index: &usize| self.assessment.catalog.providers()[*index].name.as_str();
+        match self.bound {
+            Bound::Number(value) => serializer.serialize_f64(value),
+            Bound::Flag(value) => serializer.serialize_bool(value),
+            Bound::Name(name) => serializer.serialize_str(name),
+            Bound::Model(index) => serializer.serialize_str(model(&index)),
+            Bound::Provider(index) => serializer.serialize_str(provider(&index)),
+            Bound::RequiredParameter(index) => {
+                serializer.serialize_str(&limits.required_parameters[index])
+            }
+            Bound::AllowedModels => sequence(
+                serializer,
+                limits.allowed_models.iter().flatten().map(model),
+            ),
+            Bound::Providers(list) => {
+                sequence(serializer, limits.providers(list).iter().map(provider))
+            }
+            Bound::RequiredParameters => sequence(
+                serializer,
+                limits.required_parameters.iter().map(String::as_str),
+            ),
+        }
+    }
+}
+
+fn sequence<'a, S: Serializer>(
+    serializer: S,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<S::Ok, S::Error> {
+    let mut sequence = serializer.serialize_seq(None)?;
+    for name in names {
+        sequence.serialize_element(name)?;
+    }
+    sequence.end()
+}
+
+pub(crate) fn decision(decision: &Decision, overhead_us: Option<f64>) -> Vec<u8> {
+    let assessment = &decision.assessment;
+    let chosen = decision.deployment();
+    let step = StepRecord {
+        deployment: &chosen.name,
+        accept_threshold: None,
+    };
+    to_json(&Record {
+        strategy: Some(decision.plan.strategy()),
+        plan: Some(PlanRecord {
+            steps: [step],
+            hedge_after_ms: None,
+        }),
+        model: Some(&assessment.catalog.model_of(chosen).name),
+        deployment: Some(&chosen.name),
+        provider: Some(&assessment.catalog.provider_of(chosen).name),
+        ranking: decision.ranking().collect(),
+        reason: &decision.reason,
+        propensity: Some(decision.propensity()),
+        confidence: Some(decision.confidence),
+        predicted: Some(predicted(assessment, decision.plan.first())),
+        ..shared(assessment, overhead_us)
+    })
+}
+
+pub(crate) fn infeasible(infeasible: &Infeasible, overhead_us: Option<f64>) -> Vec<u8> {
+    to_json(&Record {
+        reason: &infeasible.binding.message,
+        binding_code: Some(infeasible.binding.code.name()),
+        ..shared(&infeasible.assessment, overhead_us)
+    })
+}
+
+/// What both records hold; the choice is null.
+fn shared(assessment: &Assessment, overhead_us: Option<f64>) -> Record<'_> {
+    let baseline = assessment.deployment(assessment.baseline);
+    Record {
+        decision_id: &assessment.decision_id,
+        policy_version: POLICY_VERSION,
+        config_version: assessment.catalog.version(),
+        strategy: None,
+        task_profile: profile(assessment),
+        plan: None,
+        model: None,
+        deployment: None,
+        provider: None,
+        ranking: Vec::new(),
+        reason: "",
+        binding_code: None,
+        propensity: None,
+        confidence: None,
+        predicted: None,
+        baseline: BaselineRecord {
+            model: &assessment.catalog.model_of(baseline).name,
+            deployment: &baseline.name,
+            cost_usd: assessment.candidates[assessment.baseline].cost_usd,
+        },
+        candidates: (0..assessment.candidates.len())
+            .map(|index| candidate(assessment, index))
+            .collect(),
+        cache: CacheRecord {
+            status: "miss",
+            similarity: None,
+            entry_id: None,
+        },
+        overhead_us,
+    }
+}
+
+fn profile(assessment: &Assessment) -> ProfileRecord {
+    let profile = &assessment.profile;
+    ProfileRecord {
+        complexity: AxisRecord {
+            label: profile.complexity.label.name(),
+            p: profile.complexity.p,
+            score: Some(profile.complexity_score),
+        },
+        domain: axis(profile.domain.label.name(), &profile.domain),
+        structure: axis(profile.structure.label.name(), &profile.structure),
+        latency: axis(profile.latency.label.name(), &profile.latency),
+        n_input_tokens: profile.n_input_tokens,
+        output_tokens: OutputRecord {
+            p50: assessment.output_tokens.p50,
+            p90: assessment.output_tokens.p90,
+        },
+        language: profile.language.code(),
+    }
+}
+
+fn axis<L>(label: &'static str, axis: &Axis<L>) -> AxisRecord {
+    AxisRecord {
+        label,
+        p: axis.p,
+        score: None,
+    }
+}
+
+fn predicted(assessment: &Assessment, index: usize) -> PredictedRecord {
+    let candidate = &assessment.candidates[index];
+    PredictedRecord {
+        quality: candidate.quality.mean,
+        quality_lcb: candidate.quality.lcb,
+        cost_usd: candidate.cost_usd,
+        latency_p95_ms: candidate.latency.p95_ms,
+        ttft_p95_ms: candidate.latency.ttft_p95_ms,
+    }
+}
+
+fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
+    let candidate = &assessment.candidates[index];
+    let deployment = assessment.deployment(index);
+    let rejections = &assessment.rejections[candidate.rejections.clone()];
+    CandidateRecord {
+        deployment: &deployment.name,
+        model: &assessment.catalog.model_of(deployment).name,
+        provider: &assessment.catalog.provider_of(deployment).name,
+        feasible: candidate.is_feasible(),
+        predicted: predicted(assessment, index),
+        score: candidate.is_feasible().then_some(candidate.score_usd),
+        rejected_by: rejections
+            .iter()
+            .map(|one| rejection(assessment, one))
+            .collect(),
+    }
+}
+
+fn rejection<'a>(assessment: &'a Assessment, rejection: &Rejection) -> RejectionRecord<'a> {
+    let bound = |bound| BoundRecord { bound, assessment };
+    RejectionRecord {
+        code: rejection.code.name(),
+        field: rejection.field,
+        limit: bound(rejection.limit),
+        value: bound(rejection.value),
+    }
+}
+
+/// A record holds no map with odd keys and writes to memory, so it always serialises.
+fn to_json(record: &Record<'_>) -> Vec<u8> {
+    serde_json::to_vec(record).unwrap_or_default()
+}

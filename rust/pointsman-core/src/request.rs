@@ -1,0 +1,333 @@
+//! What is asked: [`Request`] with its [`Conversation`], [`Constraints`] and [`ProviderPreferences`].
+//!
+//! All are generic over the string type `S: AsRef<str>`, so a binding can lend its own strings (`&str`,
+//! a backed Python string) without a copy.
+
+use std::ops::Range;
+
+/// Who wrote a message, in OpenAI's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The operator's instructions.
+    System,
+    /// The operator's instructions, in newer words.
+    Developer,
+    /// The person (or program) that asks.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of a tool call.
+    Tool,
+    /// The result of a function call, in older words.
+    Function,
+}
+
+impl Role {
+    /// The names [`Role::from_name`] knows, in the order of the variants.
+    pub const NAMES: [&'static str; 6] = [
+        "system",
+        "developer",
+        "user",
+        "assistant",
+        "tool",
+        "function",
+    ];
+
+    /// The role of that name, if there is one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pointsman_core::Role;
+    ///
+    /// assert_eq!(Role::from_name("user"), Some(Role::User));
+    /// assert_eq!(Role::from_name("narrator"), None);
+    /// ```
+    pub fn from_name(name: &str) -> Option<Self> {
+        const ROLES: [Role; 6] = [
+            Role::System,
+            Role::Developer,
+            Role::User,
+            Role::Assistant,
+            Role::Tool,
+            Role::Function,
+        ];
+        Role::NAMES
+            .iter()
+            .position(|known| *known == name)
+            .map(|index| ROLES[index])
+    }
+}
+
+/// A part of a message that is not text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attachment {
+    /// A picture.
+    Image,
+    /// Sound.
+    Audio,
+    /// A file, e.g. a PDF.
+    File,
+    /// A kind of part this version does not know; counted, never refused.
+    Other,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) role: Role,
+    pub(crate) texts: Range<usize>,
+    pub(crate) calls: Range<usize>,
+}
+
+/// The messages of a request, oldest first.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::{Conversation, Role};
+///
+/// let mut conversation = Conversation::new();
+/// conversation.begin(Role::System);
+/// conversation.text("You are terse.");
+/// conversation.begin(Role::User);
+/// conversation.text("What is the capital of France?");
+/// assert_eq!(conversation.len(), 2);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Conversation<S> {
+    pub(crate) messages: Vec<Message>,
+    /// Flat over all messages, so that a long conversation costs two allocations and not hundreds.
+    pub(crate) texts: Vec<S>,
+    pub(crate) calls: Vec<S>,
+    pub(crate) attachments: [u32; 4],
+}
+
+impl<S> Default for Conversation<S> {
+    fn default() -> Self {
+        Self {
+            messages: Vec::new(),
+            texts: Vec::new(),
+            calls: Vec::new(),
+            attachments: [0; 4],
+        }
+    }
+}
+
+impl<S> Conversation<S> {
+    /// A conversation without messages; [`begin`](Self::begin) adds one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A conversation of one user message.
+    pub fn user(text: S) -> Self {
+        let mut conversation = Self::new();
+        conversation.begin(Role::User);
+        conversation.text(text);
+        conversation
+    }
+
+    /// Begins the next message.
+    pub fn begin(&mut self, role: Role) {
+        let (texts, calls) = (self.texts.len(), self.calls.len());
+        self.messages.push(Message {
+            role,
+            texts: texts..texts,
+            calls: calls..calls,
+        });
+    }
+
+    /// Adds a text part to the message begun last; ignored before the first [`begin`](Self::begin).
+    pub fn text(&mut self, text: S) {
+        if let Some(message) = self.messages.last_mut() {
+            self.texts.push(text);
+            message.texts.end = self.texts.len();
+        }
+    }
+
+    /// Adds the name or the arguments of a tool call to the message begun last.
+    pub fn call(&mut self, text: S) {
+        if let Some(message) = self.messages.last_mut() {
+            self.calls.push(text);
+            message.calls.end = self.calls.len();
+        }
+    }
+
+    /// Adds a part that is not text.
+    pub fn attach(&mut self, attachment: Attachment) {
+        self.attachments[attachment as usize] += 1;
+    }
+
+    /// Number of parts of that kind, over all messages.
+    pub fn n_attachments(&self, attachment: Attachment) -> u32 {
+        self.attachments[attachment as usize]
+    }
+
+    /// Number of messages.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether there is no message.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+}
+
+impl<S: AsRef<str>> Conversation<S> {
+    /// Bytes of all texts and tool calls.
+    pub fn n_bytes(&self) -> usize {
+        self.texts
+            .iter()
+            .chain(&self.calls)
+            .map(|text| text.as_ref().len())
+            .sum()
+    }
+}
+
+/// The shape the caller demands of the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ResponseFormat {
+    /// None demanded.
+    #[default]
+    Text,
+    /// Some JSON object.
+    JsonObject,
+    /// JSON of a given schema.
+    JsonSchema,
+}
+
+/// What an answer must satisfy; `None` means no such limit. Units are in the names.
+#[derive(Clone, Debug)]
+pub struct Constraints<S> {
+    /// Task name; selects the quality prior of that name where a model has one.
+    pub task: Option<S>,
+    /// Upper bound of the expected cost, US dollars, >= 0.
+    pub max_cost_usd: Option<f64>,
+    /// Upper bound of the predicted 95th percentile of the whole answer's latency, > 0.
+    pub max_latency_ms: Option<f64>,
+    /// Upper bound of the predicted 95th percentile of the time to first token, > 0.
+    pub max_ttft_ms: Option<f64>,
+    /// Quality floor in [0, 1].
+    pub min_quality: Option<f64>,
+    /// Model whose quality on this task is the floor.
+    pub quality_like: Option<S>,
+    /// How far below the best feasible quality the choice may lie, for (lookup, generation, reasoning).
+    pub quality_tolerance: Option<[f64; 3]>,
+    /// Seconds from now by which the answer must be there; a long one makes the request `batch`.
+    pub deadline_s: Option<f64>,
+}
+
+impl<S> Default for Constraints<S> {
+    fn default() -> Self {
+        Self {
+            task: None,
+            max_cost_usd: None,
+            max_latency_ms: None,
+            max_ttft_ms: None,
+            min_quality: None,
+            quality_like: None,
+            quality_tolerance: None,
+            deadline_s: None,
+        }
+    }
+}
+
+/// What to rank by instead of the score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SortBy {
+    /// Expected cost of the request, ascending.
+    Price,
+    /// Tokens per second, descending.
+    Throughput,
+    /// Predicted 95th percentile of the time to first token, ascending (OpenRouter's meaning).
+    Latency,
+}
+
+/// Which providers may answer, and in which order: OpenRouter's `provider` object.
+#[derive(Clone, Debug)]
+pub struct ProviderPreferences<S> {
+    /// Providers to try first, in this order.
+    pub order: Vec<S>,
+    /// If given, no other provider may answer.
+    pub only: Option<Vec<S>>,
+    /// Providers that may not answer.
+    pub ignore: Vec<S>,
+    /// Whether a provider outside `order` (or a second attempt) may answer.
+    pub allow_fallbacks: bool,
+    /// Whether a deployment must support every parameter of the request.
+    pub require_parameters: bool,
+    /// Whether only providers that keep no prompts may answer.
+    pub deny_data_collection: bool,
+    /// What to rank by instead of the score.
+    pub sort: Option<SortBy>,
+    /// Upper bound of the input price, US dollars per 1M tokens.
+    pub max_input_price_usd_per_mtok: Option<f64>,
+    /// Upper bound of the output price, US dollars per 1M tokens.
+    pub max_output_price_usd_per_mtok: Option<f64>,
+}
+
+impl<S> Default for ProviderPreferences<S> {
+    fn default() -> Self {
+        Self {
+            order: Vec::new(),
+            only: None,
+            ignore: Vec::new(),
+            allow_fallbacks: true,
+            require_parameters: false,
+            deny_data_collection: false,
+            sort: None,
+            max_input_price_usd_per_mtok: None,
+            max_output_price_usd_per_mtok: None,
+        }
+    }
+}
+
+/// One request as the core sees it.
+#[derive(Clone, Debug)]
+pub struct Request<S> {
+    /// The messages; never empty in a valid request.
+    pub conversation: Conversation<S>,
+    /// Number of tools defined.
+    pub n_tools: u32,
+    /// Every key and scalar of the tool definitions and the response schema, in order.
+    pub schema_texts: Vec<S>,
+    /// The shape demanded of the answer.
+    pub response_format: ResponseFormat,
+    /// Upper bound the caller set on the answer's tokens.
+    pub max_output_tokens: Option<u64>,
+    /// How many answers the caller asked for, >= 1.
+    pub n_choices: u32,
+    /// Whether the caller reads a stream.
+    pub is_stream: bool,
+    /// OpenAI's `service_tier`, if any.
+    pub service_tier: Option<S>,
+    /// Names of the optional parameters the request uses.
+    pub parameters: Vec<S>,
+    /// Models that may answer, in order of preference; `None`: all of the catalog.
+    pub allowed_models: Option<Vec<S>>,
+    /// What the answer must satisfy.
+    pub constraints: Constraints<S>,
+    /// Which providers may answer.
+    pub preferences: ProviderPreferences<S>,
+}
+
+impl<S> Request<S> {
+    /// A request that asks `conversation` and nothing else.
+    pub fn new(conversation: Conversation<S>) -> Self {
+        Self {
+            conversation,
+            n_tools: 0,
+            schema_texts: Vec::new(),
+            response_format: ResponseFormat::Text,
+            max_output_tokens: None,
+            n_choices: 1,
+            is_stream: false,
+            service_tier: None,
+            parameters: Vec::new(),
+            allowed_models: None,
+            constraints: Constraints::default(),
+            preferences: ProviderPreferences::default(),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! One pass over UTF-8: sizes and shares of one text, over a head and a tail window.
+
+/// Bytes read at the head of a text; instructions stand there.
+const HEAD_BYTES: usize = 8 * 1024;
+/// Bytes read at the tail of a text; the question after a long document stands there.
+const TAIL_BYTES: usize = 4 * 1024;
+
+/// What a byte is. Lead bytes of UTF-8 tell the script well enough for shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Lower,
+    Upper,
+    Digit,
+    Space,
+    Newline,
+    Punct,
+    CodePunct,
+    Control,
+    Continuation,
+    LatinExt,
+    Greek,
+    Cyrillic,
+    Hebrew,
+    Arabic,
+    Indic,
+    Kana,
+    Han,
+    Hangul,
+    OtherWide,
+}
+
+const N_CLASSES: usize = Class::OtherWide as usize + 1;
+
+const CLASS_OF: [Class; 256] = class_table();
+
+const fn class_table() -> [Class; 256] {
+    let mut table = [Class::Control; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' => Class::Lower,
+            b'A'..=b'Z' => Class::Upper,
+            b'0'..=b'9' => Class::Digit,
+            b' ' | b'\t' => Class::Space,
+            b'\n' | b'\r' => Class::Newline,
+            b'{' | b'}' | b'(' | b')' | b'[' | b']' | b';' | b'=' | b'<' | b'>' | b'_' | b'\\'
+            | b'|' | b'&' | b'#' | b'`' | b'$' | b'+' | b'*' | b'/' => Class::CodePunct,
+            b'!'..=b'~' => Class::Punct,
+            0x80..=0xBF => Class::Continuation,
+            0xC2..=0xCD => Class::LatinExt,
+            0xCE | 0xCF => Class::Greek,
+            0xD0..=0xD4 => Class::Cyrillic,
+            0xD5..=0xD7 => Class::Hebrew,
+            0xD8..=0xDF => Class::Arabic,
+            0xE0 => Class::Indic,
+            0xE3 => Class::Kana,
+            0xE4..=0xE9 => Class::Han,
+            0xEA..=0xED => Class::Hangul,
+            0xE1 | 0xE2 | 0xEE.. => Class::OtherWide,
+            _ => Class::Control,
+        };
+        byte += 1;
+    }
+    table
+}
+
+const fn is_wordlike(class: Class) -> bool {
+    !matches!(
+        class,
+        Class::Space
+            | Class::Newline
+            | Class::Punct
+            | Class::CodePunct
+            | Class::Control
+            | Class::OtherWide
+    )
+}
+
+/// The part of a text that is read: all of it, or its head and its tail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Windows<'a> {
+    pub(crate) head: &'a [u8],
+    pub(crate) tail: &'a [u8],
+    /// Byte offset of `tail` in the whole text.
+    pub(crate) tail_at: usize,
+    pub(crate) n_bytes: usize,
+}
+
+impl<'a> Windows<'a> {
+    /// Windows of at most `budget` bytes together.
+    pub(crate) fn of(text: &'a str, budget: usize) -> Self {
+        let bytes = text.as_bytes();
+        let n_bytes = bytes.len();
+        let budget = budget.min(HEAD_BYTES + TAIL_BYTES);
+        if n_bytes <= budget {
+            return Self {
+                head: bytes,
+                tail: &[],
+                tail_at: n_bytes,
+                n_bytes,
+            };
+        }
+        let n_tail = budget * TAIL_BYTES / (HEAD_BYTES + TAIL_BYTES);
+        let tail_at = n_bytes - n_tail;
+        Self {
+            head: &bytes[..budget - n_tail],
+            tail: &bytes[tail_at..],
+            tail_at,
+            n_bytes,
+        }
+    }
+
+    pub(crate) fn n_read(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+}
+
+/// Counts of one text. Counts are of the windows; `n_bytes` is of the whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextStats {
+    pub(crate) n_bytes: usize,
+    pub(crate) n_read: usize,
+    pub(crate) n_words: u32,
+    pub(crate) n_numbers: u32,
+    pub(crate) n_space_runs: u32,
+    pub(crate) n_punct_runs: u32,
+    pub(crate) ends_with_question: bool,
+    counts: [u32; N_CLASSES],
+}
+
+impl TextStats {
+    /// Reads the windows once; `O(n)` in their length, no allocation.
+    pub(crate) fn of(windows: &Windows<'_>) -> Self {
+        let mut stats = Self {
+            n_bytes: windows.n_bytes,
+            n_read: windows.n_read(),
+            n_words: 0,
+            n_numbers: 0,
+            n_space_runs: 0,
+            n_punct_runs: 0,
+            ends_with_question: false,
+            counts: [0; N_CLASSES],
+        };
+        stats.read(windows.head);
+        stats.read(windows.tail);
+        let last = if windows.tail.is_empty() {
+            windows.head
+        } else {
+            windows.tail
+        };
+        let last = last.trim_ascii_end();
+        stats.ends_with_question = last.ends_with(b"?") || last.ends_with("？".as_bytes());
+        stats
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        let mut previous = Class::Newline;
+        for byte in bytes {
+            let class = CLASS_OF[*byte as usize];
+            self.counts[class as usize] += 1;
+            self.n_words += u32::from(is_wordlike(class) && !is_wordlike(previous));
+            if class != previous {
+                self.n_numbers += u32::from(class == Class::Digit);
+                self.n_space_runs += u32::from(matches!(class, Class::Space | Class::Newline));
+                self.n_punct_runs += u32::from(matches!(class, Class::Punct | Class::CodePunct));
+            }
+            previous = class;
+        }
+    }
+
+    pub(crate) fn count(&self, class: Class) -> u32 {
+        self.counts[class as usize]
+    }
+
+    /// Share of the read bytes that are of that class, in [0, 1].
+    pub(crate) fn share(&self, class: Class) -> f32 {
+        self.count(class) as f32 / self.n_read.max(1) as f32
+    }
+
+    /// Bytes of the whole per byte read, >= 1: scales a count of the windows to the whole text.
+    pub(crate) fn scale(&self) -> f64 {
+        self.n_bytes as f64 / self.n_read.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_words_numbers_and_scripts() {
+        let stats = TextStats::of(&Windows::of("Sum 12 and 3.5, Привет?", usize::MAX));
+        assert_eq!((stats.n_words, stats.n_numbers), (6, 3));
+        assert_eq!(stats.count(Class::Cyrillic), 6);
+        assert!(stats.ends_with_question);
+    }
+
+    #[test]
+    fn a_long_text_is_read_at_head_and_tail_only() {
+        let text = "a".repeat(1 << 20) + "?";
+        let windows = Windows::of(&text, usize::MAX);
+        assert_eq!(windows.n_read(), HEAD_BYTES + TAIL_BYTES);
+        let stats = TextStats::of(&windows);
+        assert_eq!(stats.n_bytes, (1 << 20) + 1);
+        assert!(stats.ends_with_question && stats.scale() > 80.0);
+    }
+}

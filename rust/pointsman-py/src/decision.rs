@@ -1,0 +1,178 @@
+//! `Decision` and `Infeasible`: getters over the core's.
+
+use pointsman_core::{Decision, Infeasible};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::error::CoreError;
+
+/// What was chosen for one request, and why.
+#[pyclass(name = "Decision", module = "pointsman._native", frozen)]
+pub(crate) struct PyDecision(Decision);
+
+impl PyDecision {
+    pub(crate) fn new(decision: Decision) -> Self {
+        Self(decision)
+    }
+}
+
+#[pymethods]
+impl PyDecision {
+    #[getter]
+    fn decision_id(&self) -> &str {
+        self.0.decision_id()
+    }
+
+    #[getter]
+    fn policy_version(&self) -> &str {
+        self.0.policy_version()
+    }
+
+    #[getter]
+    fn config_version(&self) -> &str {
+        self.0.catalog().version()
+    }
+
+    #[getter]
+    fn strategy(&self) -> &str {
+        self.0.plan().strategy()
+    }
+
+    #[getter]
+    fn model(&self) -> &str {
+        &self.0.catalog().model_of(self.0.deployment()).name
+    }
+
+    #[getter]
+    fn deployment(&self) -> &str {
+        &self.0.deployment().name
+    }
+
+    #[getter]
+    fn provider(&self) -> &str {
+        &self.0.catalog().provider_of(self.0.deployment()).name
+    }
+
+    #[getter]
+    fn ranking(&self) -> Vec<&str> {
+        self.0.ranking().collect()
+    }
+
+    #[getter]
+    fn reason(&self) -> &str {
+        self.0.reason()
+    }
+
+    #[getter]
+    fn propensity(&self) -> f64 {
+        self.0.propensity()
+    }
+
+    #[getter]
+    fn confidence(&self) -> f64 {
+        self.0.confidence()
+    }
+
+    #[getter]
+    fn predicted_quality(&self) -> f64 {
+        self.0.predicted().quality.mean
+    }
+
+    #[getter]
+    fn predicted_cost_usd(&self) -> f64 {
+        self.0.predicted().cost_usd
+    }
+
+    #[getter]
+    fn predicted_latency_p95_ms(&self) -> f64 {
+        self.0.predicted().latency.p95_ms
+    }
+
+    #[getter]
+    fn predicted_ttft_p95_ms(&self) -> f64 {
+        self.0.predicted().latency.ttft_p95_ms
+    }
+
+    #[getter]
+    fn baseline_deployment(&self) -> &str {
+        &self.0.baseline().name
+    }
+
+    #[getter]
+    fn baseline_model(&self) -> &str {
+        &self.0.catalog().model_of(self.0.baseline()).name
+    }
+
+    #[getter]
+    fn baseline_cost_usd(&self) -> f64 {
+        self.0.baseline_cost_usd()
+    }
+
+    #[getter]
+    fn n_input_tokens(&self) -> u64 {
+        self.0.profile().n_input_tokens
+    }
+
+    #[getter]
+    fn complexity(&self) -> &str {
+        self.0.profile().complexity.label.name()
+    }
+
+    #[getter]
+    fn domain(&self) -> &str {
+        self.0.profile().domain.label.name()
+    }
+
+    #[getter]
+    fn structure(&self) -> &str {
+        self.0.profile().structure.label.name()
+    }
+
+    #[getter]
+    fn latency_class(&self) -> &str {
+        self.0.profile().latency.label.name()
+    }
+
+    fn model_of(&self, deployment: &str) -> Result<&str, CoreError> {
+        let catalog = self.0.catalog();
+        Ok(&catalog.model_of(catalog.deployment(deployment)?).name)
+    }
+
+    fn provider_of(&self, deployment: &str) -> Result<&str, CoreError> {
+        let catalog = self.0.catalog();
+        Ok(&catalog.provider_of(catalog.deployment(deployment)?).name)
+    }
+
+    #[pyo3(signature = (overhead_us=None))]
+    fn to_json<'py>(&self, py: Python<'py>, overhead_us: Option<f64>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_json(overhead_us))
+    }
+}
+
+/// Why no deployment may answer.
+#[pyclass(name = "Infeasible", module = "pointsman._native", frozen)]
+pub(crate) struct PyInfeasible(Infeasible);
+
+impl PyInfeasible {
+    pub(crate) fn new(infeasible: Infeasible) -> Self {
+        Self(infeasible)
+    }
+}
+
+#[pymethods]
+impl PyInfeasible {
+    #[getter]
+    fn decision_id(&self) -> &str {
+        self.0.decision_id()
+    }
+
+    #[getter]
+    fn code(&self) -> &str {
+        self.0.code().name()
+    }
+
+    #[pyo3(signature = (overhead_us=None))]
+    fn to_json<'py>(&self, py: Python<'py>, overhead_us: Option<f64>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_json(overhead_us))
+    }
+}

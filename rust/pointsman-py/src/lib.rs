@@ -1,0 +1,37 @@
+//! `pointsman._native`: the core for Python. Thin: it converts, the core decides.
+//!
+//! The Python-side documentation lives in `python/pointsman/_native.pyi`.
+
+mod catalog;
+mod core;
+mod decision;
+mod error;
+mod request;
+
+use pyo3::prelude::*;
+
+/// The deciding core, in Rust.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::catalog::PyCatalog;
+    #[pymodule_export]
+    use super::core::PyCore;
+    #[pymodule_export]
+    use super::decision::{PyDecision, PyInfeasible};
+    use super::{Bound, PyModule, PyModuleMethods, PyResult, error};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add(
+            "build_profile",
+            if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            },
+        )?;
+        error::add_to(module)
+    }
+}

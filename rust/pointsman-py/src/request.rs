@@ -1,0 +1,378 @@
+//! From `pointsman.types.Request` to the core's: attribute by attribute, texts lent and not copied.
+
+use pointsman_core::{
+    Attachment, Constraints, Conversation, ProviderPreferences, Request, ResponseFormat, Role,
+    SortBy,
+};
+use pyo3::exceptions::PyUnicodeEncodeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{
+    PyBool, PyDict, PyFloat, PyInt, PyIterator, PyList, PyMapping, PyString, PyTuple,
+};
+
+use crate::error::{invalid, of_field};
+
+type Text = PyBackedStr;
+
+/// Schemas nested deeper than this are cut: nothing real is, and the stack is finite.
+const MAX_DEPTH: usize = 64;
+
+macro_rules! field {
+    ($object:expr, $name:literal, $remedy:literal) => {
+        $object
+            .getattr(intern!($object.py(), $name))?
+            .extract()
+            .map_err(of_field($name, $remedy))?
+    };
+}
+
+/// The request of that place in a list; errors name the place.
+pub(crate) fn extract_at(request: &Bound<'_, PyAny>, index: usize) -> PyResult<Request<Text>> {
+    extract(request).map_err(|error| crate::error::within(request.py(), error, index))
+}
+
+pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
+    let py = request.py();
+    let get = |name| request.getattr(name);
+    let mut schema_texts = Vec::new();
+    let tools = get(intern!(py, "tools"))?;
+    let n_tools = if tools.is_none() {
+        0
+    } else {
+        tools
+            .len()
+            .map_err(of_field("tools", "give a list of tools"))?
+    };
+    if n_tools > 0 {
+        collect(&tools, "tools", &mut schema_texts, 0)?;
+    }
+    let format = get(intern!(py, "response_format"))?;
+    let response_format = response_format(&format, &mut schema_texts)?;
+    let allowed_models = get(intern!(py, "allowed_models"))?;
+    let service_tier = get(intern!(py, "service_tier"))?;
+    Ok(Request {
+        conversation: conversation(&get(intern!(py, "messages"))?)?,
+        n_tools: u32::try_from(n_tools).unwrap_or(u32::MAX),
+        schema_texts,
+        response_format,
+        max_output_tokens: field!(
+            request,
+            "max_output_tokens",
+            "give a whole number >= 1, or None"
+        ),
+        n_choices: field!(request, "n_choices", "give a whole number >= 1"),
+        is_stream: field!(request, "stream", "give a bool"),
+        service_tier: optional_text(&service_tier, "service_tier")?,
+        parameters: texts(&get(intern!(py, "parameters"))?, "parameters")?,
+        allowed_models: optional_texts(&allowed_models, "allowed_models")?,
+        constraints: constraints(&get(intern!(py, "constraints"))?)?,
+        preferences: preferences(&get(intern!(py, "preferences"))?)?,
+    })
+}
+
+fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
+    let py = object.py();
+    let strategy = text(&object.getattr(intern!(py, "strategy"))?, "strategy")?;
+    if !matches!(&*strategy, "auto" | "direct" | "cascade" | "race" | "batch") {
+        return Err(invalid(
+            "strategy",
+            format!("{:?}", &*strategy),
+            "give auto, direct, cascade, race or batch",
+        ));
+    }
+    let tolerance: Option<(f64, f64, f64)> = field!(
+        object,
+        "quality_tolerance",
+        "give three numbers for (lookup, generation, reasoning), or None"
+    );
+    Ok(Constraints {
+        task: optional_text(&object.getattr(intern!(py, "task"))?, "task")?,
+        max_cost_usd: field!(object, "max_cost_usd", "give a number, or None"),
+        max_latency_ms: field!(object, "max_latency_ms", "give a number, or None"),
+        max_ttft_ms: field!(object, "max_ttft_ms", "give a number, or None"),
+        min_quality: field!(object, "min_quality", "give a number, or None"),
+        quality_like: optional_text(
+            &object.getattr(intern!(py, "quality_like"))?,
+            "quality_like",
+        )?,
+        quality_tolerance: tolerance.map(<[f64; 3]>::from),
+        deadline_s: field!(object, "deadline_s", "give a number, or None"),
+    })
+}
+
+fn preferences(object: &Bound<'_, PyAny>) -> PyResult<ProviderPreferences<Text>> {
+    let py = object.py();
+    let get = |name| object.getattr(name);
+    let sort = match optional_text(&get(intern!(py, "sort"))?, "provider.sort")?.as_deref() {
+        None => None,
+        Some("price") => Some(SortBy::Price),
+        Some("throughput") => Some(SortBy::Throughput),
+        Some("latency") => Some(SortBy::Latency),
+        Some(other) => {
+            return Err(invalid(
+                "provider.sort",
+                format!("{other:?}"),
+                "give price, throughput, latency or None",
+            ));
+        }
+    };
+    let data_collection = text(
+        &get(intern!(py, "data_collection"))?,
+        "provider.data_collection",
+    )?;
+    if !matches!(&*data_collection, "allow" | "deny") {
+        let got = format!("{:?}", &*data_collection);
+        return Err(invalid(
+            "provider.data_collection",
+            got,
+            "give allow or deny",
+        ));
+    }
+    Ok(ProviderPreferences {
+        order: texts(&get(intern!(py, "order"))?, "provider.order")?,
+        only: optional_texts(&get(intern!(py, "only"))?, "provider.only")?,
+        ignore: texts(&get(intern!(py, "ignore"))?, "provider.ignore")?,
+        allow_fallbacks: field!(object, "allow_fallbacks", "give a bool"),
+        require_parameters: field!(object, "require_parameters", "give a bool"),
+        deny_data_collection: &*data_collection == "deny",
+        sort,
+        max_input_price_usd_per_mtok: field!(
+            object,
+            "max_input_price_usd_per_mtok",
+            "give a number, or None"
+        ),
+        max_output_price_usd_per_mtok: field!(
+            object,
+            "max_output_price_usd_per_mtok",
+            "give a number, or None"
+        ),
+    })
+}
+
+fn response_format(
+    format: &Bound<'_, PyAny>,
+    schema_texts: &mut Vec<Text>,
+) -> PyResult<ResponseFormat> {
+    if format.is_none() {
+        return Ok(ResponseFormat::Text);
+    }
+    let kind = get(format, intern!(format.py(), "type"), "response_format")?;
+    let kind = kind
+        .map(|kind| text(&kind, "response_format.type"))
+        .transpose()?;
+    match kind.as_deref() {
+        Some("json_object") => Ok(ResponseFormat::JsonObject),
+        Some("json_schema") => {
+            collect(format, "response_format", schema_texts, 0)?;
+            Ok(ResponseFormat::JsonSchema)
+        }
+        // `text`, and kinds this version does not know: passed on untouched.
+        Some(_) => Ok(ResponseFormat::Text),
+        None => Err(invalid(
+            "response_format.type",
+            "missing",
+            "give text, json_object or json_schema",
+        )),
+    }
+}
+
+fn conversation(messages: &Bound<'_, PyAny>) -> PyResult<Conversation<Text>> {
+    let mut conversation = Conversation::new();
+    for (index, message) in items(messages, "messages")?.enumerate() {
+        let path = || format!("messages[{index}]");
+        add_message(&mut conversation, &message?, &path)?;
+    }
+    Ok(conversation)
+}
+
+fn add_message(
+    conversation: &mut Conversation<Text>,
+    message: &Bound<'_, PyAny>,
+    path: &dyn Fn() -> String,
+) -> PyResult<()> {
+    let py = message.py();
+    let at = |name: &str| format!("{}.{name}", path());
+    let Some(role) = lookup(message, intern!(py, "role"), path)? else {
+        return Err(invalid(at("role"), "missing", &roles()));
+    };
+    let name = text_at(&role, &|| at("role"))?;
+    let role = Role::from_name(&name)
+        .ok_or_else(|| invalid(at("role"), format!("{:?}", &*name), &roles()))?;
+    conversation.begin(role);
+    if let Some(content) =
+        lookup(message, intern!(py, "content"), path)?.filter(|content| !content.is_none())
+    {
+        add_content(conversation, &content, &|| at("content"))?;
+    }
+    if let Some(calls) =
+        lookup(message, intern!(py, "tool_calls"), path)?.filter(|calls| !calls.is_none())
+    {
+        let mut found = Vec::new();
+        collect(&calls, &at("tool_calls"), &mut found, 0)?;
+        found.into_iter().for_each(|text| conversation.call(text));
+    }
+    Ok(())
+}
+
+fn roles() -> String {
+    format!("give one of {}", Role::NAMES.join(", "))
+}
+
+fn add_content(
+    conversation: &mut Conversation<Text>,
+    content: &Bound<'_, PyAny>,
+    path: &dyn Fn() -> String,
+) -> PyResult<()> {
+    if content.is_instance_of::<PyString>() {
+        conversation.text(text_at(content, path)?);
+        return Ok(());
+    }
+    if !content.is_instance_of::<PyList>() && !content.is_instance_of::<PyTuple>() {
+        return Err(invalid(
+            path(),
+            type_name(content),
+            "give a string, a list of parts or null",
+        ));
+    }
+    for (index, part) in content.try_iter()?.enumerate() {
+        add_part(conversation, &part?, &|| format!("{}[{index}]", path()))?;
+    }
+    Ok(())
+}
+
+fn add_part(
+    conversation: &mut Conversation<Text>,
+    part: &Bound<'_, PyAny>,
+    path: &dyn Fn() -> String,
+) -> PyResult<()> {
+    let py = part.py();
+    let at = |name: &str| format!("{}.{name}", path());
+    let kind = lookup(part, intern!(py, "type"), path)?;
+    let kind = kind
+        .map(|kind| text_at(&kind, &|| at("type")))
+        .transpose()?;
+    match kind.as_deref() {
+        Some("image_url" | "image" | "input_image") => conversation.attach(Attachment::Image),
+        Some("input_audio" | "audio") => conversation.attach(Attachment::Audio),
+        Some("file" | "input_file" | "document") => conversation.attach(Attachment::File),
+        _ => match lookup(part, intern!(py, "text"), path)?.filter(|text| !text.is_none()) {
+            Some(text) => conversation.text(text_at(&text, &|| at("text"))?),
+            None if kind.as_deref() == Some("text") => {
+                return Err(invalid(
+                    at("text"),
+                    "missing",
+                    "give the part's text as a string",
+                ));
+            }
+            None => conversation.attach(Attachment::Other),
+        },
+    }
+    Ok(())
+}
+
+/// Collects every key and scalar of nested JSON, depth first.
+fn collect(
+    value: &Bound<'_, PyAny>,
+    path: &str,
+    found: &mut Vec<Text>,
+    depth: usize,
+) -> PyResult<()> {
+    if depth > MAX_DEPTH {
+        return Ok(());
+    }
+    if value.is_instance_of::<PyString>() {
+        found.push(text(value, path)?);
+    } else if let Ok(map) = value.cast::<PyDict>() {
+        for (key, item) in map {
+            collect(&key, path, found, depth + 1)?;
+            collect(&item, path, found, depth + 1)?;
+        }
+    } else if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        for item in value.try_iter()? {
+            collect(&item?, path, found, depth + 1)?;
+        }
+    } else if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
+        found.push(text(value.str()?.as_any(), path)?);
+    } else if !value.is_none() && !value.is_instance_of::<PyBool>() {
+        return Err(invalid(path, type_name(value), "give plain JSON values"));
+    }
+    Ok(())
+}
+
+/// The entry of a mapping, dict or not; `None` if it lacks it.
+fn lookup<'py>(
+    map: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    path: &dyn Fn() -> String,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if let Ok(dict) = map.cast::<PyDict>() {
+        return dict.get_item(name);
+    }
+    if map.cast::<PyMapping>().is_ok() {
+        let found = map.call_method1(intern!(map.py(), "get"), (name,))?;
+        return Ok(Some(found).filter(|found| !found.is_none()));
+    }
+    Err(invalid(path(), type_name(map), "give an object"))
+}
+
+fn get<'py>(
+    map: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    path: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    lookup(map, name, &|| path.to_owned())
+}
+
+/// Iterates a list or other sequence; a string or mapping is none.
+pub(crate) fn items<'py>(list: &Bound<'py, PyAny>, path: &str) -> PyResult<Bound<'py, PyIterator>> {
+    let is_list = !list.is_instance_of::<PyString>() && !list.is_instance_of::<PyDict>();
+    let iterator = if is_list { list.try_iter().ok() } else { None };
+    iterator.ok_or_else(|| invalid(path, type_name(list), "give a list"))
+}
+
+fn texts(list: &Bound<'_, PyAny>, path: &str) -> PyResult<Vec<Text>> {
+    items(list, path)?.map(|item| text(&item?, path)).collect()
+}
+
+fn optional_texts(list: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Vec<Text>>> {
+    if list.is_none() {
+        Ok(None)
+    } else {
+        texts(list, path).map(Some)
+    }
+}
+
+fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>> {
+    if value.is_none() {
+        Ok(None)
+    } else {
+        text(value, path).map(Some)
+    }
+}
+
+fn text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Text> {
+    text_at(value, &|| path.to_owned())
+}
+
+/// The string, lent; a lone surrogate is no text.
+fn text_at(value: &Bound<'_, PyAny>, path: &dyn Fn() -> String) -> PyResult<Text> {
+    let Ok(string) = value.cast::<PyString>() else {
+        return Err(invalid(path(), type_name(value), "give a string"));
+    };
+    PyBackedStr::try_from(string.clone()).map_err(|error| {
+        if error.is_instance_of::<PyUnicodeEncodeError>(value.py()) {
+            let remedy = "remove the lone surrogate (decode with errors=\"replace\")";
+            return invalid(path(), "text that is not valid Unicode", remedy);
+        }
+        error
+    })
+}
+
+fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value
+        .get_type()
+        .name()
+        .map_or_else(|_| "an object".to_owned(), |name| format!("of type {name}"))
+}
