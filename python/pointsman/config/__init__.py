@@ -1,0 +1,41 @@
+"""Typed settings from YAML, with errors that name file, line, key path, the value seen and the remedy."""
+
+from pointsman.config.environment import config_from_environment
+from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
+from pointsman.config.load import load_config, parse_config
+from pointsman.config.problems import Origin
+from pointsman.config.schema import (
+    Config,
+    DeploymentSettings,
+    LatencySettings,
+    LimitSettings,
+    ModelSettings,
+    PolicySettings,
+    PreferenceSettings,
+    PriceSettings,
+    ProviderSettings,
+    ServerSettings,
+    TimeoutSettings,
+)
+from pointsman.config.values import Secret
+
+__all__ = [
+    "KNOWN_PROVIDERS",
+    "Config",
+    "DeploymentSettings",
+    "KnownProvider",
+    "LatencySettings",
+    "LimitSettings",
+    "ModelSettings",
+    "Origin",
+    "PolicySettings",
+    "PreferenceSettings",
+    "PriceSettings",
+    "ProviderSettings",
+    "Secret",
+    "ServerSettings",
+    "TimeoutSettings",
+    "config_from_environment",
+    "load_config",
+    "parse_config",
+]

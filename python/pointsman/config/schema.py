@@ -1,0 +1,359 @@
+"""The config as frozen, typed settings.
+
+Every field says what it expects (`description`) and shows it (`examples`): error messages are made of both.
+Prices stay `Decimal` until they become integer nano-dollars; keys, headers and proxies are `SecretStr`, whose
+repr and dump are masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from pointsman.config.known import KNOWN_PROVIDERS
+from pointsman.config.problems import Origin
+from pointsman.config.values import (
+    COMPLEXITIES,
+    Count,
+    Name,
+    Number,
+    Port,
+    Positive,
+    Price,
+    QualityKey,
+    Secret,
+    Share,
+    Url,
+    wrong,
+)
+
+Capability = Literal["tools", "vision", "audio", "json_object", "json_schema", "reasoning", "logprobs", "pdf"]
+Tier = Literal["default", "flex", "priority"]
+
+
+def _empty_if_null(value: Any) -> Any:
+    """`gpt-4o:` with nothing behind it means: all of it from the built-in list."""
+    return {} if value is None else value
+
+
+def _null_entries_to_empty(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _empty_if_null(item) for key, item in value.items()}
+    return _empty_if_null(value)
+
+
+_PRICE = "a price from 0 to 1,000,000 in US dollars per 1M tokens"
+_SECONDS = "a number of seconds above 0"
+
+
+class Settings(BaseModel):
+    """Base of every section: frozen, no unknown keys, and no input values in pydantic's own messages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
+
+
+class ServerSettings(Settings):
+    """Where the gateway listens."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="a host name or address", examples=["127.0.0.1"]
+    )
+    port: Port = Field(
+        default=4100,
+        description="a port from 0 to 65535 (0 takes any free one)",
+        examples=[4100],
+    )
+    max_body_mb: Positive = Field(default=32, description="a size above 0 in megabytes", examples=[32])
+
+
+class TimeoutSettings(Settings):
+    """How long to wait for a provider, in seconds, phase by phase."""
+
+    connect_s: Positive = Field(default=5.0, description=_SECONDS, examples=[5])
+    first_byte_s: Positive = Field(default=120.0, description=_SECONDS, examples=[120])
+    idle_s: Positive = Field(default=60.0, description=_SECONDS, examples=[60])
+    total_s: Positive = Field(default=600.0, description=_SECONDS, examples=[600])
+
+
+class ProviderSettings(Settings):
+    """A provider: its endpoint, credentials and transport. A known name brings its own `base_url`."""
+
+    kind: Literal["openai"] = Field(default="openai", description="a kind of provider", examples=["openai"])
+    base_url: Url = Field(
+        description="an http:// or https:// URL with a host and a good port",
+        examples=["https://api.openai.com/v1"],
+    )
+    api_key: Secret = Field(default=None, description="a key as text", examples=["${OPENAI_API_KEY}"])
+    data_collection: Literal["allow", "deny"] = Field(
+        default="allow", description="a choice", examples=["deny"]
+    )
+    timeouts: TimeoutSettings = Field(
+        default_factory=TimeoutSettings,
+        description="a mapping of seconds by phase",
+        examples=["{connect_s: 5}"],
+    )
+    headers: Mapping[str, SecretStr] = Field(
+        default={}, description="a header's value as text", examples=["{x-team: search}"]
+    )
+    http2: bool = Field(default=False, description="true or false", examples=["true"])
+    proxy: Secret = Field(
+        default=None, description="a proxy's URL as text", examples=["http://127.0.0.1:3128"]
+    )
+    ca_file: str | None = Field(
+        default=None, min_length=1, description="a PEM file of root certificates", examples=["ca.pem"]
+    )
+    transport: Literal["auto", "asyncio", "pyreqwest", "httpx"] = Field(
+        default="auto", description="a choice", examples=["auto"]
+    )
+
+
+class ModelSettings(Settings):
+    """A model. What is left out (`None`) comes from the built-in price list."""
+
+    quality: Mapping[QualityKey, Share] | None = Field(
+        default=None, description="a quality in [0, 1]", examples=[0.72]
+    )
+    context_window: Count | None = Field(
+        default=None, description="a number of tokens above 0", examples=[128000]
+    )
+    max_output_tokens: Count | None = Field(
+        default=None, description="a number of tokens above 0", examples=[16384]
+    )
+    capabilities: tuple[Capability, ...] | None = Field(
+        default=None, description="a list of capabilities", examples=["[tools, json_schema]"]
+    )
+
+    @field_validator("quality", mode="before")
+    @classmethod
+    def _number_is_default(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, Mapping) else {"default": value}
+
+    @field_validator("quality")
+    @classmethod
+    def _has_default(cls, value: Mapping[str, float] | None) -> Mapping[str, float] | None:
+        if value is not None and "default" not in value:
+            raise wrong("has no `default`; add one, for example `default: 0.7`")
+        return value
+
+
+class PriceSettings(Settings):
+    """Prices in US dollars per 1M tokens, exact."""
+
+    input: Price = Field(description=_PRICE, examples=[0.15])
+    cached_input: Price | None = Field(default=None, description=_PRICE, examples=[0.075])
+    output: Price = Field(description=_PRICE, examples=[0.6])
+    batch_input: Price | None = Field(default=None, description=_PRICE, examples=[0.075])
+    batch_output: Price | None = Field(default=None, description=_PRICE, examples=[0.3])
+
+    @model_validator(mode="after")
+    def _batch_is_whole(self) -> Self:
+        if (self.batch_input is None) != (self.batch_output is None):
+            lacking = "batch_input" if self.batch_input is None else "batch_output"
+            raise wrong(f"has a batch price without `{lacking}`; give both batch prices or neither")
+        return self
+
+
+class LatencySettings(Settings):
+    """What is believed of a deployment's latency before any was measured; the defaults are chosen."""
+
+    ttft_p50_ms: Positive = Field(
+        default=600.0, description="a number of milliseconds above 0", examples=[400]
+    )
+    ttft_p95_ms: Positive = Field(
+        default=1500.0, description="a number of milliseconds above 0", examples=[900]
+    )
+    tokens_per_s: Positive = Field(
+        default=60.0, description="a number of tokens a second above 0", examples=[80]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _p95_follows_p50(cls, value: Any) -> Any:
+        """A median alone implies a 95th percentile 2.5 times as long, the ratio of the defaults."""
+        if isinstance(value, Mapping) and "ttft_p50_ms" in value and "ttft_p95_ms" not in value:
+            median = value["ttft_p50_ms"]
+            if isinstance(median, int | float | Decimal) and not isinstance(median, bool):
+                return {**value, "ttft_p95_ms": float(median) * 2.5}
+        return value
+
+    @field_validator("ttft_p95_ms")
+    @classmethod
+    def _p95_is_above_p50(cls, value: float, info: ValidationInfo) -> float:
+        median = info.data.get("ttft_p50_ms")
+        if median is not None and value < median:
+            raise wrong(
+                f"{value:g} is below ttft_p50_ms {median:g}; a 95th percentile is at least the median"
+            )
+        return value
+
+
+class LimitSettings(Settings):
+    """Rate limits of a deployment; `None`: none known."""
+
+    requests_per_min: Count | None = Field(default=None, description="a whole number above 0", examples=[500])
+    tokens_per_min: Count | None = Field(
+        default=None, description="a whole number above 0", examples=[200000]
+    )
+
+
+class DeploymentSettings(Settings):
+    """A model at a provider, in a tier."""
+
+    name: Name = Field(
+        description="a name of 1 to 200 visible ASCII characters without spaces",
+        examples=["openai/gpt-4o-mini"],
+    )
+    model: str = Field(description="the name of a model under `models`", examples=["gpt-4o-mini"])
+    provider: str = Field(description="the name of a provider under `providers`", examples=["openai"])
+    upstream_model: str = Field(
+        min_length=1, description="the provider's own name of the model", examples=["gpt-4o-mini-2024-07-18"]
+    )
+    tier: Tier = Field(default="default", description="a tier", examples=["flex"])
+    price_usd_per_mtok: PriceSettings | None = Field(
+        default=None, description="a mapping of prices", examples=["{input: 0.15, output: 0.6}"]
+    )
+    latency: LatencySettings = Field(
+        default_factory=LatencySettings, description="a mapping of latencies", examples=["{ttft_p50_ms: 400}"]
+    )
+    limits: LimitSettings = Field(
+        default_factory=LimitSettings, description="a mapping of limits", examples=["{requests_per_min: 500}"]
+    )
+    parameters: tuple[str, ...] | None = Field(
+        default=None, description="a list of request parameters", examples=["[temperature, tools]"]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_names(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        model, provider, tier = value.get("model"), value.get("provider"), value.get("tier") or "default"
+        filled = dict(value)
+        if not filled.get("upstream_model"):
+            filled["upstream_model"] = model if isinstance(model, str) and model else "-"
+        if not filled.get("name"):
+            filled["name"] = f"{provider}/{model}" + ("" if tier == "default" else f":{tier}")
+        return filled
+
+
+class MaxPriceSettings(Settings):
+    """OpenRouter's `max_price`: US dollars per 1M tokens."""
+
+    prompt: Price | None = Field(default=None, description=_PRICE, examples=[1])
+    completion: Price | None = Field(default=None, description=_PRICE, examples=[4])
+
+
+class PreferenceSettings(Settings):
+    """OpenRouter's `provider` object."""
+
+    order: tuple[str, ...] = Field(default=(), description="a list of providers", examples=["[openai]"])
+    only: tuple[str, ...] | None = Field(
+        default=None, description="a list of providers", examples=["[openai]"]
+    )
+    ignore: tuple[str, ...] = Field(default=(), description="a list of providers", examples=["[openai]"])
+    allow_fallbacks: bool = Field(default=True, description="true or false", examples=["false"])
+    require_parameters: bool = Field(default=False, description="true or false", examples=["true"])
+    data_collection: Literal["allow", "deny"] = Field(
+        default="allow", description="a choice", examples=["deny"]
+    )
+    sort: Literal["price", "throughput", "latency"] | None = Field(
+        default=None, description="a choice", examples=["price"]
+    )
+    max_price: MaxPriceSettings = Field(
+        default_factory=MaxPriceSettings,
+        description="a mapping of prices",
+        examples=["{prompt: 1, completion: 4}"],
+    )
+
+
+class PolicySettings(Settings):
+    """A named set of constraints and preferences; callers choose it with `model: auto:NAME`."""
+
+    min_quality: Share | None = Field(default=None, description="a quality in [0, 1]", examples=[0.8])
+    max_cost_usd: Annotated[Number, Field(ge=0)] | None = Field(
+        default=None, description="a cost of 0 or more in US dollars a request", examples=[0.01]
+    )
+    max_latency_ms: Positive | None = Field(
+        default=None, description="a number of milliseconds above 0", examples=[3000]
+    )
+    max_ttft_ms: Positive | None = Field(
+        default=None, description="a number of milliseconds above 0", examples=[500]
+    )
+    quality_tolerance: Mapping[Literal["lookup", "generation", "reasoning"], Share] | None = Field(
+        default=None, description="a tolerance in [0, 1]", examples=[0.1]
+    )
+    quality_like: str | None = Field(
+        default=None, description="the name of a model under `models`", examples=["gpt-4o-mini"]
+    )
+    models: tuple[str, ...] | None = Field(
+        default=None, description="a list of models", examples=["[gpt-4o-mini]"]
+    )
+    strategy: Literal["auto", "direct", "cascade", "race", "batch"] = Field(
+        default="auto", description="a strategy", examples=["auto"]
+    )
+    provider: PreferenceSettings = Field(
+        default_factory=PreferenceSettings,
+        description="a mapping of preferences",
+        examples=["{order: [openai]}"],
+    )
+
+    @field_validator("quality_tolerance", mode="before")
+    @classmethod
+    def _number_is_for_all(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, Mapping) else dict.fromkeys(COMPLEXITIES, value)
+
+
+def _fill_known_provider(value: Any) -> Any:
+    """Give providers known by name their base URL."""
+    if not isinstance(value, Mapping):
+        return value
+    filled = {}
+    for name, item in value.items():
+        settings = _empty_if_null(item)
+        known = KNOWN_PROVIDERS.get(name)
+        if known and isinstance(settings, Mapping) and settings.get("base_url") is None:
+            settings = {**settings, "base_url": known.base_url}
+        filled[name] = settings
+    return filled
+
+
+Providers = Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_fill_known_provider)]
+Models = Annotated[Mapping[Name, ModelSettings], BeforeValidator(_null_entries_to_empty)]
+Policies = Annotated[Mapping[Name, PolicySettings], BeforeValidator(_null_entries_to_empty)]
+
+
+class Config(Settings):
+    """All of `pointsman.yaml`, checked; references between its parts hold."""
+
+    server: ServerSettings = Field(
+        default_factory=ServerSettings, description="a mapping of server settings", examples=["{port: 4100}"]
+    )
+    providers: Providers = Field(description="a mapping of providers", examples=["{openai: {...}}"])
+    models: Models = Field(description="a mapping of models", examples=["{gpt-4o-mini: {}}"])
+    deployments: tuple[DeploymentSettings, ...] = Field(
+        description="a list of deployments", examples=["[{model: gpt-4o-mini, provider: openai}]"]
+    )
+    policies: Policies = Field(default={}, description="a mapping of policies", examples=["{default: {}}"])
+    baseline_model: str | None = Field(
+        default=None, description="the name of a model under `models`", examples=["gpt-4o"]
+    )
+
+    _origin: Origin = PrivateAttr(default=Origin("<config>"))
+
+    @property
+    def origin(self) -> Origin:
+        """Where the values stand in the file this was loaded from."""
+        return self._origin
