@@ -2,9 +2,9 @@
 
     python tools/build_price_list.py ../shared/data/prices/litellm_model_prices_1.109.1.json.gz
 
-The source (MIT, Copyright (c) 2023 Berri AI; see `NOTICE`) gives US dollars per token as JSON numbers. They are
-read as decimals, never as floats, and written as integer nano-dollars per 1M tokens, so no digit is lost. The
-bytes written depend on the input alone: keys are sorted and the gzip header carries no time.
+The source (MIT, Copyright (c) 2023 Berri AI; see `NOTICE`) gives US dollars per token as JSON numbers. They
+are read as decimals, never as floats, and written as integer nano-dollars per 1M tokens, so no digit is lost.
+The bytes written depend on the input alone: keys are sorted and the gzip header carries no time.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ def build_price_list(source: Path) -> bytes:
     """The package file's bytes, from the gzipped JSON at `source`."""
     table = json.loads(gzip.decompress(source.read_bytes()), parse_float=Decimal)
     entries = {name: entry for name, raw in table.items() if (entry := entry_of(raw))}
+    version = source.name.removesuffix(".json.gz").rpartition("_")[2]
     document = {
-        "source": f"litellm {source.name.removesuffix('.json.gz').rpartition('_')[2]}, MIT, Copyright (c) 2023 Berri AI",
+        "source": f"litellm {version}, MIT, Copyright (c) 2023 Berri AI",
         "unit": "nano-dollars (1e-9 USD) per 1,000,000 tokens",
         "models": entries,
     }

@@ -1,0 +1,176 @@
+"""The catalog document: what the core decides on, made of the config and the built-in price list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pointsman.errors import ConfigError
+from pointsman.registry.heuristic import blended_usd_per_mtok, price_heuristic
+from pointsman.registry.prices import PriceEntry, price_list
+from pointsman.types import NANO_USD_PER_USD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from pointsman.config import Config, DeploymentSettings, PriceSettings
+
+
+def build_catalog_document(config: Config) -> dict[str, Any]:
+    """The document `Catalog.from_json` reads (its fields: `rust/pointsman-core/src/catalog`).
+
+    What the config leaves out comes from the built-in price list; a quality nobody gave is the price
+    heuristic's, and marked so.
+
+    Raises:
+        ConfigError: A price or context window that neither the config nor the list has; lists every one.
+    """
+    problems: list[str] = []
+    prices = [_deployment_prices(config, index, problems) for index in range(len(config.deployments))]
+    models = [_model(config, name, prices, problems) for name in config.models]
+    if problems:
+        raise ConfigError(config.origin.in_order(problems))
+    return {
+        "models": models,
+        "providers": [
+            {"name": name, "data_collection": settings.data_collection}
+            for name, settings in config.providers.items()
+        ],
+        "deployments": [
+            _deployment(deployment, price)
+            for deployment, price in zip(config.deployments, prices, strict=True)
+        ],
+        "baseline_model": config.baseline_model,
+    }
+
+
+def listed_provider(config: Config, provider: str) -> str:
+    """The price list's name of a configured provider: told by its host where we know it, else by its name."""
+    from pointsman.config import KNOWN_PROVIDERS
+
+    base_url = config.providers[provider].base_url
+    by_host = {_host(known.base_url): known.price_prefix for known in KNOWN_PROVIDERS.values()}
+    return by_host.get(_host(base_url), provider)
+
+
+def find_entry(config: Config, deployment: DeploymentSettings) -> PriceEntry | None:
+    """The price list's entry of a deployment: by the provider's own name of the model, then by ours."""
+    provider = listed_provider(config, deployment.provider)
+    names = dict.fromkeys((deployment.upstream_model, deployment.model))
+    found = (price_list().find(name, provider) for name in names)
+    return next((entry for entry in found if entry), None)
+
+
+def find_model_entry(config: Config, model: str) -> PriceEntry | None:
+    """The price list's entry of a model: as one of its deployments has it, else by the model's name."""
+    entries = (
+        find_entry(config, deployment) for deployment in config.deployments if deployment.model == model
+    )
+    return next((entry for entry in entries if entry), None) or price_list().find(model)
+
+
+def nano_usd(price_usd: Decimal | None) -> int | None:
+    """Nano-dollars of a price in dollars; exact, because the config admits at most nine decimal places."""
+    return None if price_usd is None else int(price_usd * NANO_USD_PER_USD)
+
+
+def _deployment_prices(config: Config, index: int, problems: list[str]) -> dict[str, int | None]:
+    """Prices of a deployment in nano-dollars per 1M tokens; empty, and a problem more, if nobody has them."""
+    deployment = config.deployments[index]
+    if deployment.price_usd_per_mtok:
+        return _configured_prices(deployment.price_usd_per_mtok)
+    entry = find_entry(config, deployment)
+    price = entry.tier_price(deployment.tier) if entry else None
+    if entry is None or price is None:
+        problems.append(config.origin.problem(("deployments", index), _no_price(deployment, entry)))
+        return {}
+    batch = entry.batch if deployment.tier == "default" else None
+    return {
+        "input": price.input,
+        "cached_input": price.cached_input,
+        "output": price.output,
+        "batch_input": batch.input if batch else None,
+        "batch_output": batch.output if batch else None,
+    }
+
+
+def _configured_prices(prices: PriceSettings) -> dict[str, int | None]:
+    return {
+        "input": nano_usd(prices.input),
+        "cached_input": nano_usd(prices.cached_input),
+        "output": nano_usd(prices.output),
+        "batch_input": nano_usd(prices.batch_input),
+        "batch_output": nano_usd(prices.batch_output),
+    }
+
+
+def _no_price(deployment: DeploymentSettings, entry: PriceEntry | None) -> str:
+    remedy = "give `price_usd_per_mtok: {input: ..., output: ...}`"
+    if entry is not None:
+        return f"{entry.name} has no {deployment.tier} price in the built-in list; {remedy}, or drop `tier`"
+    return f"{_not_listed(deployment.upstream_model)}, so its price is unknown; {remedy}"
+
+
+def _not_listed(name: str) -> str:
+    near = price_list().nearest(name)
+    return f"{name!r} is not in the built-in price list" + (f" (nearest: {', '.join(near)})" if near else "")
+
+
+def _model(
+    config: Config, name: str, prices: Sequence[Mapping[str, int | None]], problems: list[str]
+) -> dict[str, Any]:
+    settings = config.models[name]
+    entry = find_model_entry(config, name)
+    context_window = settings.context_window or (entry.context_window if entry else None)
+    if context_window is None:
+        lacking = f"{entry.name} has no context window in the built-in list" if entry else _not_listed(name)
+        text = f"{lacking}; give `context_window: ...`, in tokens"
+        problems.append(config.origin.problem(("models", name), text))
+    max_output_tokens = settings.max_output_tokens or (entry.max_output_tokens if entry else None)
+    listed = entry.capabilities if entry else ()
+    quality, source = _quality(config, name, entry, prices)
+    return {
+        "name": name,
+        "context_window": context_window,
+        "max_output_tokens": max_output_tokens,
+        "capabilities": list(listed if settings.capabilities is None else settings.capabilities),
+        "quality": quality,
+        "quality_source": source,
+    }
+
+
+def _quality(
+    config: Config, name: str, entry: PriceEntry | None, prices: Sequence[Mapping[str, int | None]]
+) -> tuple[dict[str, float], str]:
+    """The configured quality, or the heuristic's of the list price, or of the dearest configured price.
+
+    The dearest, because a host that undercuts the others does not make the model worse.
+    """
+    if (configured := config.models[name].quality) is not None:
+        return dict(configured), "config"
+    if entry:
+        return {"default": price_heuristic(entry.price.input, entry.price.output)}, "price_heuristic"
+    own = [
+        (price["input"] or 0, price["output"] or 0)
+        for deployment, price in zip(config.deployments, prices, strict=True)
+        if deployment.model == name and price
+    ]
+    dearest = max(own, key=lambda price: blended_usd_per_mtok(*price), default=(0, 0))
+    return {"default": price_heuristic(*dearest)}, "price_heuristic"
+
+
+def _deployment(deployment: DeploymentSettings, prices: Mapping[str, int | None]) -> dict[str, Any]:
+    return {
+        "name": deployment.name,
+        "model": deployment.model,
+        "provider": deployment.provider,
+        "tier": deployment.tier,
+        "price_nano_usd_per_mtok": dict(prices),
+        "latency": deployment.latency.model_dump(),
+        "limits": deployment.limits.model_dump(),
+        "parameters": None if deployment.parameters is None else list(deployment.parameters),
+    }
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].lower()

@@ -1,0 +1,82 @@
+"""Named policies of a config as the constraints and preferences a request starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pointsman.types import NO_CONSTRAINTS, NO_PREFERENCES, Constraints, ProviderPreferences
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from pointsman.config import Config, PolicySettings, PreferenceSettings
+
+DEFAULT_POLICY = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A named set of constraints and preferences; a request's own go over them.
+
+    Attributes:
+        name: Its name; callers write `auto:NAME`.
+        constraints: What an answer must satisfy.
+        preferences: Which providers may answer.
+        allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
+    """
+
+    name: str
+    constraints: Constraints = NO_CONSTRAINTS
+    preferences: ProviderPreferences = NO_PREFERENCES
+    allowed_models: tuple[str, ...] | None = None
+
+
+def build_policies(config: Config) -> dict[str, Policy]:
+    """Policies by name; `default` is always there, empty if the config has none."""
+    configured = {name: _policy(name, settings) for name, settings in config.policies.items()}
+    return {DEFAULT_POLICY: Policy(name=DEFAULT_POLICY)} | configured
+
+
+def _policy(name: str, settings: PolicySettings) -> Policy:
+    return Policy(
+        name=name,
+        constraints=Constraints(
+            max_cost_usd=settings.max_cost_usd,
+            max_latency_ms=settings.max_latency_ms,
+            max_ttft_ms=settings.max_ttft_ms,
+            min_quality=settings.min_quality,
+            quality_like=settings.quality_like,
+            quality_tolerance=_tolerance(settings),
+            strategy=settings.strategy,
+        ),
+        preferences=_preferences(settings.provider),
+        allowed_models=settings.models,
+    )
+
+
+def _tolerance(settings: PolicySettings) -> tuple[float, float, float] | None:
+    from pointsman.config.values import DEFAULT_QUALITY_TOLERANCE
+
+    if settings.quality_tolerance is None:
+        return None
+    filled: dict[str, float] = DEFAULT_QUALITY_TOLERANCE | {**settings.quality_tolerance}
+    return filled["lookup"], filled["generation"], filled["reasoning"]
+
+
+def _preferences(settings: PreferenceSettings) -> ProviderPreferences:
+    return ProviderPreferences(
+        order=settings.order,
+        only=settings.only,
+        ignore=settings.ignore,
+        allow_fallbacks=settings.allow_fallbacks,
+        require_parameters=settings.require_parameters,
+        data_collection=settings.data_collection,
+        sort=settings.sort,
+        max_input_price_usd_per_mtok=_float(settings.max_price.prompt),
+        max_output_price_usd_per_mtok=_float(settings.max_price.completion),
+    )
+
+
+def _float(price: Decimal | None) -> float | None:
+    return None if price is None else float(price)

@@ -1,0 +1,170 @@
+"""The built-in price list: what models cost and can do, by name.
+
+`prices.json.gz` is made by `tools/build_price_list.py`; nothing is read before the first look-up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+# Where a bare model name is looked for: those who make models, then those who host others' openly.
+_PREFIXES = ("openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "groq", "together_ai")
+# Names people give providers -> the list's.
+_ALIASES = {
+    "google": "gemini",
+    "together": "together_ai",
+    "fireworks": "fireworks_ai",
+    "claude": "anthropic",
+    "grok": "xai",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Nano-dollars (1e-9 USD) per 1,000,000 tokens.
+
+    Attributes:
+        input: Input tokens.
+        cached_input: Input tokens read from the provider's prompt cache; `None`: as `input`.
+        output: Output tokens, reasoning included.
+    """
+
+    input: int
+    output: int
+    cached_input: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceEntry:
+    """One model of the price list.
+
+    Attributes:
+        name: Its name there, with the provider's prefix where it has one.
+        provider: The list's name of who serves it.
+        mode: `chat` or `responses` (served on `/v1/responses` only).
+        price: Price of the default tier.
+        batch: Price of the provider's batch jobs, if it has them; so `flex` and `priority`.
+        long_context: (tokens, price): the price that holds when the input is longer than so many tokens.
+        context_window: Input tokens it takes, if known.
+        max_output_tokens: Output tokens it gives at most, if known.
+        capabilities: Of pointsman's closed list, sorted.
+        deprecation_date: Day on which the provider stops serving it, if announced.
+    """
+
+    name: str
+    provider: str
+    mode: str
+    price: Price
+    batch: Price | None
+    flex: Price | None
+    priority: Price | None
+    long_context: tuple[tuple[int, Price], ...]
+    context_window: int | None
+    max_output_tokens: int | None
+    capabilities: tuple[str, ...]
+    deprecation_date: date | None
+
+    def tier_price(self, tier: str) -> Price | None:
+        """Price of `default`, `flex` or `priority`; `None` where the provider has no such tier."""
+        return {"default": self.price, "flex": self.flex, "priority": self.priority}[tier]
+
+    def is_deprecated(self, today: date) -> bool:
+        """Whether the provider has stopped serving it by `today`."""
+        return self.deprecation_date is not None and self.deprecation_date <= today
+
+
+class PriceList(Mapping[str, PriceEntry]):
+    """Entries by their name in the list; `find` also takes bare and differently cased names."""
+
+    def __init__(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        self._entries = entries
+        self._by_lower = {name.lower(): name for name in entries}
+
+    def __getitem__(self, name: str) -> PriceEntry:
+        return _entry(name, self._entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, name: str, provider: str | None = None) -> PriceEntry | None:
+        """The entry of a model, upper and lower case alike.
+
+        Looked for as `provider/name` if a provider is given, then as the name itself, then under the prefixes
+        of well-known providers, `openai/` first.
+        """
+        own = [f"{_listed_as(provider)}/{name}"] if provider else []
+        for candidate in (*own, name, *(f"{prefix}/{name}" for prefix in _PREFIXES)):
+            if found := self._by_lower.get(candidate.lower()):
+                return self[found]
+        return None
+
+    def nearest(self, name: str, n: int = 3) -> list[str]:
+        """The names most like one that is not in the list, best first."""
+        bare: dict[str, str] = {}
+        # Short names first: `gpt-4o-mini` rather than what a reseller calls it.
+        for lower in sorted(self._by_lower, key=len):
+            bare.setdefault(lower.rpartition("/")[2], self._by_lower[lower])
+            bare.setdefault(lower, self._by_lower[lower])
+        found = difflib.get_close_matches(name.lower(), bare, n * 2, cutoff=0.7)
+        return list(dict.fromkeys(bare[match] for match in found))[:n]
+
+    def providers(self) -> list[str]:
+        """Names of those who serve, sorted."""
+        return sorted({str(entry["provider"]) for entry in self._entries.values()})
+
+    def of_provider(self, provider: str) -> list[PriceEntry]:
+        """Entries a provider serves, by name; empty for one the list does not know."""
+        wanted = _listed_as(provider)
+        names = (name for name, entry in self._entries.items() if entry["provider"] == wanted)
+        return [self[name] for name in sorted(names)]
+
+
+@cache
+def price_list() -> PriceList:
+    """The list that ships with the package, read on the first call."""
+    data = files("pointsman.registry").joinpath("prices.json.gz").read_bytes()
+    return PriceList(orjson.loads(gzip.decompress(data))["models"])
+
+
+def _listed_as(provider: str) -> str:
+    lower = provider.lower()
+    return _ALIASES.get(lower, lower)
+
+
+def _entry(name: str, raw: Mapping[str, Any]) -> PriceEntry:
+    deprecated = raw.get("deprecation_date")
+    return PriceEntry(
+        name=name,
+        provider=raw["provider"],
+        mode=raw["mode"],
+        price=Price(**raw["price"]),
+        batch=_price(raw.get("batch")),
+        flex=_price(raw.get("flex")),
+        priority=_price(raw.get("priority")),
+        long_context=tuple(_long_context(tier) for tier in raw.get("long_context", ())),
+        context_window=raw.get("context_window"),
+        max_output_tokens=raw.get("max_output_tokens"),
+        capabilities=tuple(raw.get("capabilities", ())),
+        deprecation_date=date.fromisoformat(deprecated) if deprecated else None,
+    )
+
+
+def _price(raw: Mapping[str, int] | None) -> Price | None:
+    return Price(**raw) if raw else None
+
+
+def _long_context(tier: Mapping[str, int]) -> tuple[int, Price]:
+    prices = {key: value for key, value in tier.items() if key != "above_tokens"}
+    return tier["above_tokens"], Price(**prices)

@@ -1,0 +1,181 @@
+"""Reload a config file when it changes; the old registry stays when the new one is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from pointsman.errors import ConfigError, PointsmanError
+
+if TYPE_CHECKING:
+    import os
+
+    from anyio.abc import TaskStatus
+
+    from pointsman.registry.registry import Registry
+
+# Editors write in several steps; what comes within this time is one change.
+DEBOUNCE_MS = 100
+# How often the file is looked at although nothing was reported: some file systems (NFS, container mounts)
+# report nothing.
+POLL_MS = 2_000
+# How long nothing must have happened for a change to be over.
+_STEP_MS = 20
+
+OnChange = Callable[["Registry"], Awaitable[None] | None]
+
+
+def load_registry_file(path: Path) -> Registry:
+    """The registry of a config file; raises `ConfigError`."""
+    from pointsman.config import load_config
+    from pointsman.registry.registry import registry_from_config
+
+    return registry_from_config(load_config(path))
+
+
+class ConfigWatcher:
+    """Watches a config file and hands on each new registry that is good.
+
+    The directory is watched rather than the file, so that a rename over it and Kubernetes' swapped symlinks
+    are seen; only a change of the file's content counts. Works under asyncio and trio; watching needs
+    `watchfiles` (`pip install 'pointsman[gateway]'`).
+
+    Attributes:
+        last_error: Problems of the newest file if it was refused, else empty.
+        last_error_at: Unix time of that refusal, seconds; `None` while the newest file is in use.
+        n_reloads: How many registries were handed on.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        on_change: OnChange,
+        *,
+        load: Callable[[Path], Registry] = load_registry_file,
+        debounce_ms: int = DEBOUNCE_MS,
+        poll_ms: int = POLL_MS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Make a watcher of a file that has just been loaded.
+
+        Args:
+            path: The config file.
+            on_change: Called (and awaited, if it is async) with each new good registry.
+            load: Makes the registry of the file; runs in a worker thread.
+            debounce_ms: Changes within this time are one.
+            poll_ms: How often to look at the file when the file system reports nothing.
+            clock: Unix time, seconds.
+        """
+        self.path = Path(path)
+        self.last_error: list[str] = []
+        self.last_error_at: float | None = None
+        self.n_reloads = 0
+        self._on_change = on_change
+        self._load = load
+        self._debounce_ms = debounce_ms
+        self._poll_ms = poll_ms
+        self._clock = clock
+        self._seen = _fingerprint(self.path)
+        self._asked = anyio.Event()
+        self._stop = anyio.Event()
+        self._turn = anyio.Lock()
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Watch until cancelled or `close` is called; once only.
+
+        Raises:
+            ModuleNotFoundError: `watchfiles` is not installed.
+        """
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._serve_requests)
+            tasks.start_soon(self._stop_when_cancelled)
+            task_status.started()
+            await self._watch()
+            tasks.cancel_scope.cancel()
+
+    def request_reload(self) -> None:
+        """Reload soon, changed or not: `loop.add_signal_handler(signal.SIGHUP, watcher.request_reload)`."""
+        self._asked.set()
+
+    def close(self) -> None:
+        """End `run`; call it in the event loop's thread."""
+        self._stop.set()
+
+    async def reload(self) -> bool:
+        """Load the file now and hand its registry on; returns whether it was good."""
+        self._seen = await anyio.to_thread.run_sync(_fingerprint, self.path)
+        try:
+            registry = await anyio.to_thread.run_sync(self._load, self.path)
+            handed_on = self._on_change(registry)
+            if inspect.isawaitable(handed_on):
+                await handed_on
+        except PointsmanError as error:
+            self.last_error = error.problems if isinstance(error, ConfigError) else [str(error)]
+            self.last_error_at = self._clock()
+            return False
+        self.last_error, self.last_error_at = [], None
+        self.n_reloads += 1
+        return True
+
+    async def _serve_requests(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked = anyio.Event()
+            await self._reload_in_turn()
+
+    async def _stop_when_cancelled(self) -> None:
+        # The thread that waits for changes is shielded from cancellation and would sit out its timeout.
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self._stop.set()
+
+    async def _watch(self) -> None:
+        from watchfiles import awatch
+
+        while not self._stop.is_set():
+            directories = _directories(self.path)
+            changes = awatch(
+                *directories,
+                watch_filter=None,
+                debounce=self._debounce_ms,
+                step=min(_STEP_MS, self._debounce_ms),
+                stop_event=self._stop,
+                rust_timeout=self._poll_ms,
+                yield_on_timeout=True,
+                recursive=False,
+            )
+            async with aclosing(changes):
+                async for _ in changes:
+                    await self._reload_if_changed()
+                    if _directories(self.path) != directories:
+                        break
+
+    async def _reload_if_changed(self) -> None:
+        if await anyio.to_thread.run_sync(_fingerprint, self.path) != self._seen:
+            await self._reload_in_turn()
+
+    async def _reload_in_turn(self) -> None:
+        async with self._turn:
+            await self.reload()
+
+
+def _fingerprint(path: Path) -> bytes:
+    """Hash of the file's content; empty for a file that cannot be read."""
+    try:
+        return blake2b(path.read_bytes(), digest_size=16).digest()
+    except OSError:
+        return b""
+
+
+def _directories(path: Path) -> list[Path]:
+    """Where a change of the file shows: its directory, and that of the file a symlink leads to."""
+    candidates = dict.fromkeys((path.absolute().parent, path.resolve().parent))
+    return [directory for directory in candidates if directory.is_dir()]
