@@ -87,6 +87,7 @@ MALFORMED = [
     added("duplicate section", "server: {}\n", "15: server", "duplicate key, first on line 1", "keep one"),
     # The environment.
     changed("variable not set", KEY, '"${OPENIA_API_KEY}"', "3: providers.openai.api_key", "OPENIA_API_KEY is not set", "${OPENIA_API_KEY:-default}"),
+    changed("reference without quotes in braces", KEY, "${OPENAI_API_KEY}", "3", "is not valid YAML", 'put quotes around it: "${NAME}"'),
     changed("malformed reference", KEY, '"${OPENAI API KEY}"', "3: providers.openai.api_key", "malformed reference", "write ${NAME}"),
     changed("unclosed reference", KEY, '"${OPENAI_API_KEY"', "3: providers.openai.api_key", "malformed reference", "write ${NAME}"),
     changed("variable of the wrong type", "port: 4100", "port: '${PORT}'", "1: server.port", "'${PORT}' (from the environment) is not a port", "`port: 4100`"),

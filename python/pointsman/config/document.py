@@ -67,7 +67,7 @@ def read_yaml(text: str, source: str, environ: Mapping[str, str]) -> Document:
         node = yaml.compose(text, Loader=_Loader)
         data = walk.value(node, ()) if node is not None else None
     except yaml.MarkedYAMLError as error:
-        return Document(None, walk.origin, [_syntax_problem(source, error)])
+        return Document(None, walk.origin, [_syntax_problem(source, text, error)])
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = f"{source}:{line}: character U+{error.character:04X} is not allowed in YAML; remove it"
@@ -204,7 +204,7 @@ def _number(text: str) -> int | Decimal | str:
         return text
 
 
-def _syntax_problem(source: str, error: yaml.MarkedYAMLError) -> str:
+def _syntax_problem(source: str, text: str, error: yaml.MarkedYAMLError) -> str:
     """One line; the mark's snippet is left out because it would print whatever stands there, keys too."""
     mark = error.problem_mark or error.context_mark
     at = f"{source}:{mark.line + 1}: column {mark.column + 1}" if mark else source
@@ -212,4 +212,8 @@ def _syntax_problem(source: str, error: yaml.MarkedYAMLError) -> str:
     if any(word in what for word in ("alias", "anchor", "tag")):
         what = re.sub(r"'[^']*'|\"[^\"]*\"", "(name masked)", what)
     context = f" ({error.context})" if error.context and "'" not in error.context else ""
-    return f"{at}: is not valid YAML: {what}{context}; mend the syntax there or on the line before"
+    remedy = "mend the syntax there or on the line before"
+    if mark and any("${" in line for line in text.splitlines()[mark.line : mark.line + 1]):
+        # The commonest slip: a brace of `${NAME}` ends or opens a mapping inside `{...}`.
+        remedy = 'inside {...} put quotes around it: "${NAME}"'
+    return f"{at}: is not valid YAML: {what}{context}; {remedy}"

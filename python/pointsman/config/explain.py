@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EMPTY_SECTIONS = {
     "deployments": "has no entry, so there is nothing to route to; add one: "
     "`deployments: [{model: gpt-4o-mini, provider: openai}]`",
-    "providers": "has no entry; add one: `providers: {openai: {api_key: ${OPENAI_API_KEY}}}`",
+    "providers": 'has no entry; add one: `providers: {openai: {api_key: "${OPENAI_API_KEY}"}}`',
     "models": "has no entry; add one: `models: {gpt-4o-mini: {}}`",
 }
 

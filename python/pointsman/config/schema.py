@@ -96,7 +96,7 @@ class ProviderSettings(Settings):
         description="an http:// or https:// URL with a host and a good port",
         examples=["https://api.openai.com/v1"],
     )
-    api_key: Secret = Field(default=None, description="a key as text", examples=["${OPENAI_API_KEY}"])
+    api_key: Secret = Field(default=None, description="a key as text", examples=['"${OPENAI_API_KEY}"'])
     data_collection: Literal["allow", "deny"] = Field(
         default="allow", description="a choice", examples=["deny"]
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pointsman.providers import ProviderSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Registry:
     """Models, providers, deployments and policies of one config; never changes, a new config makes a new one.
 
@@ -37,6 +37,10 @@ class Registry:
     catalog: Catalog
     providers: tuple[ProviderSettings, ...]
     policies: Mapping[str, Policy]
+
+    def __repr__(self) -> str:
+        source, n_deployments = self.config.origin.source, len(self.catalog)
+        return f"Registry({source!r}, {n_deployments} deployments, {self.catalog.version})"
 
     @property
     def server(self) -> ServerSettings:
