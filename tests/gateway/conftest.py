@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import uvicorn
 from pointsman.config import parse_config
 from pointsman.gateway.app import create_app
 from pointsman.gateway.server import server_settings
-from pointsman.providers import ScriptedProvider
+from pointsman.providers import Answer, ScriptedProvider
 from pointsman.registry import registry_from_config
 from pointsman.router import Router
 
@@ -89,11 +90,19 @@ def serving(app: Any) -> Iterator[str]:
 @contextmanager
 def scripted_gateway(scripts: dict[str, list[Any]]) -> Iterator[Gateway]:
     """A gateway whose providers follow scripts; a provider without one answers "ok" for ever."""
-    providers = {name: ScriptedProvider(name, scripts.get(name, [])) for name in PROVIDERS}
+    providers = {name: ScriptedProvider(name, scripts.get(name, [Answer("ok")])) for name in PROVIDERS}
     registry = registry_from_config(parse_config(config(), source="test"))
     router = Router(registry, providers=providers)
     with serving(create_app(router=router)) as url:
         yield Gateway(url, router, providers, registry.catalog.deployments)
+
+
+def was_cancelled(provider: ScriptedProvider, within_s: float) -> bool:
+    """Whether a call of the provider is cancelled within the time."""
+    end_s = time.monotonic() + within_s
+    while time.monotonic() < end_s and not provider.n_cancelled:
+        time.sleep(0.005)
+    return provider.n_cancelled > 0
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 import httpx
 import pytest
-from pointsman.providers.scripted import Answer, Failure, Hang
 
-from .conftest import PROVIDERS, scripted_gateway
+from pointsman.providers.scripted import Answer, Failure, Hang
+from pointsman.types import Usage
+
+from .conftest import PROVIDERS, scripted_gateway, was_cancelled
 
 MESSAGES = [{"role": "user", "content": "Write a short poem about the sea."}]
 HEADERS = (
@@ -102,7 +104,7 @@ def test_fallback_is_refused_when_the_caller_forbids_it():
 
 def test_callers_fault_is_not_retried_and_keeps_the_upstreams_words():
     refusal = {"message": "max_tokens is too large: 9", "param": "max_tokens"}
-    with scripted_gateway({"alpha": [Failure(status=400, body=refusal)]}) as gateway:
+    with scripted_gateway({"alpha": [Failure(status=400, error=refusal)]}) as gateway:
         answer = post(gateway, model="auto:cheap")
         assert gateway.calls() == 1
     error = answer.json()["error"]
@@ -135,13 +137,15 @@ def test_client_that_goes_away_cancels_the_upstream_call():
                 json={"model": "nano", "messages": MESSAGES},
                 timeout=httpx.Timeout(5, read=0.2),
             )
-        assert gateway.providers["alpha"].wait_cancelled(within_s=0.1)
+        assert was_cancelled(gateway.providers["alpha"], within_s=0.1)
 
 
 def test_settled_cost_counts_cached_tokens_at_their_price(gateway):
     del gateway  # a script of its own
     script = {
-        "alpha": [Answer(text="hi", n_input_tokens=1000, n_cached_input_tokens=400, n_output_tokens=10)]
+        "alpha": [
+            Answer("hi", usage=Usage(n_input_tokens=1000, n_cached_input_tokens=400, n_output_tokens=10))
+        ]
     }
     with scripted_gateway(script) as gateway:
         answer = post(gateway, model="nano")

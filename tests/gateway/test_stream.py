@@ -6,9 +6,10 @@ import time
 import httpx
 import orjson
 import pytest
+
 from pointsman.providers.scripted import Answer, BrokenStream, Failure, Hang
 
-from .conftest import scripted_gateway
+from .conftest import scripted_gateway, was_cancelled
 
 MESSAGES = [{"role": "user", "content": "Write a short poem about the sea."}]
 TEXT = "one two three four"
@@ -40,7 +41,7 @@ def text_of(answer):
 
 
 def test_stream_carries_text_model_and_done():
-    with scripted_gateway({"alpha": [Answer(text=TEXT)]}) as gateway:
+    with scripted_gateway({"alpha": [Answer(TEXT)]}) as gateway:
         answer = request_stream(gateway)
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["x-pointsman-model"] == "nano"
@@ -50,7 +51,7 @@ def test_stream_carries_text_model_and_done():
 
 
 def test_usage_is_asked_upstream_always_and_passed_on_only_when_asked_for():
-    with scripted_gateway({"alpha": [Answer(text=TEXT)] * 2}) as gateway:
+    with scripted_gateway({"alpha": [Answer(TEXT)] * 2}) as gateway:
         silent = request_stream(gateway)
         asked = request_stream(gateway, stream_options={"include_usage": True})
     assert all(not chunk.get("usage") for chunk in chunks(silent))
@@ -59,7 +60,7 @@ def test_usage_is_asked_upstream_always_and_passed_on_only_when_asked_for():
 
 
 def test_explain_comes_on_the_last_chunk_before_done():
-    with scripted_gateway({"alpha": [Answer(text=TEXT)]}) as gateway:
+    with scripted_gateway({"alpha": [Answer(TEXT)]}) as gateway:
         answer = request_stream(gateway, pointsman={"explain": True})
     last = chunks(answer)[-1]
     assert events(answer)[-1] == "[DONE]"
@@ -101,10 +102,10 @@ def test_failure_of_all_is_an_ordinary_error_answer():
 
 def test_client_that_leaves_a_stream_cancels_the_upstream_within_100_ms():
     body = {"model": "nano", "messages": MESSAGES, "stream": True}
-    with scripted_gateway({"alpha": [Answer(text=TEXT, then_hang=True)]}) as gateway:
+    with scripted_gateway({"alpha": [Hang(after_chunks=2)]}) as gateway:
         with httpx.stream("POST", gateway.url + "/v1/chat/completions", json=body, timeout=5) as answer:
             next(answer.iter_bytes())
-        assert gateway.providers["alpha"].wait_cancelled(within_s=0.1)
+        assert was_cancelled(gateway.providers["alpha"], within_s=0.1)
 
 
 def test_client_that_leaves_before_the_first_token_cancels_too():
@@ -112,12 +113,12 @@ def test_client_that_leaves_before_the_first_token_cancels_too():
     with scripted_gateway({"alpha": [Hang()]}) as gateway:
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(gateway.url + "/v1/chat/completions", json=body, timeout=httpx.Timeout(5, read=0.2))
-        assert gateway.providers["alpha"].wait_cancelled(within_s=0.1)
+        assert was_cancelled(gateway.providers["alpha"], within_s=0.1)
 
 
 def test_small_chunks_are_not_held_back_by_nagle():
     """A stream's writes must not wait for the client's delayed ACK (40 ms each)."""
-    script = [Answer(text=" ".join(["word"] * 40))] * 5
+    script = [Answer(" ".join(["word"] * 40))] * 5
     payload = orjson.dumps({"model": "nano", "messages": MESSAGES, "stream": True})
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(payload)}\r\n\r\n".encode()
     with scripted_gateway({"alpha": script}) as gateway:

@@ -6,9 +6,10 @@ Each deployment is called at most once a request, in the decision's rank order. 
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pointsman.errors import ProviderError, ProvidersExhausted
 from pointsman.providers.provider import ProviderCall
@@ -114,7 +115,7 @@ async def complete(
 class AnswerStream:
     """A stream that is committed: its first kept token has arrived, so no other deployment takes over.
 
-    Iterate `chunks()` once, and always `aclose()`.
+    An async iterator of every chunk, those before the commit included; always `aclose()` it.
     """
 
     __slots__ = ("_context", "_first", "_rest", "_stream", "target")
@@ -124,7 +125,7 @@ class AnswerStream:
         target: Target,
         context: AbstractAsyncContextManager[ProviderStream],
         stream: ProviderStream,
-        first: list[dict[str, Any]],
+        first: deque[dict[str, Any]],
         rest: AsyncIterator[dict[str, Any]],
     ) -> None:
         self.target = target
@@ -143,16 +144,13 @@ class AnswerStream:
         """Tokens used, once the upstream has said."""
         return self._stream.usage
 
-    async def chunks(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield every chunk, those before the commit included.
+    def __aiter__(self) -> Self:
+        return self
 
-        Raises:
-            ProviderError: The upstream broke off.
-        """
-        for chunk in self._first:
-            yield chunk
-        async for chunk in self._rest:
-            yield chunk
+    async def __anext__(self) -> dict[str, Any]:
+        if self._first:
+            return self._first.popleft()
+        return await anext(self._rest)
 
     async def aclose(self) -> None:
         """Close the upstream connection (at once, if the answer is not complete)."""
@@ -176,7 +174,7 @@ async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attemp
 async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
     context = target.client.stream(ProviderCall(upstream_model=target.upstream_model, body=body))
     stream = await context.__aenter__()
-    first: list[dict[str, Any]] = []
+    first: deque[dict[str, Any]] = deque()
     rest = aiter(stream)
     try:
         async for chunk in rest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ _PROVIDER_STATUS = {
     "provider_unavailable": 503,
     "provider_unreachable": 502,
 }
+_PARAM_PATH = re.compile(r"(messages|tools|response_format)[\w.\[\]]*")
 _TYPE_BY_FAULT = {
     "caller": "invalid_request_error",
     "policy": "policy_error",
@@ -108,6 +110,6 @@ def _provider_failure(error: ProviderError, decision_id: str | None) -> Failure:
 
 
 def _param(message: str) -> str | None:
-    """The parameter an `InvalidInput` starts with, as in `messages[0].role: ...`."""
-    head = message.split(":", 1)[0]
-    return head if head and " " not in head else None
+    """The parameter an `InvalidInput` starts with, as in `messages[0].role is ...`."""
+    path = _PARAM_PATH.match(message)
+    return path[0].rstrip(".:") if path else None

@@ -76,7 +76,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Never answers; ends when it is cancelled."""
+    """Never answers, or falls silent in the middle of a stream; ends when it is cancelled.
+
+    Attributes:
+        after_chunks: Chunks a stream sends before it falls silent.
+        text: Content of each.
+    """
+
+    after_chunks: int = 0
+    text: str = "word "
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +168,9 @@ class ScriptedProvider:
         self.calls.append(call)
         return step
 
-    async def _before(self, step: Step) -> None:
+    async def _before(self, step: Step, *, is_stream: bool = False) -> None:
         """What happens before the first byte: waiting, failing, hanging."""
-        if isinstance(step, Hang):
+        if isinstance(step, Hang) and not (step.after_chunks and is_stream):
             await anyio.sleep_forever()
         elif isinstance(step, Answer | Failure) and step.latency_s > 0:
             await self._sleep(step.latency_s)
@@ -197,7 +205,7 @@ class _ScriptedStream:
     async def __aenter__(self) -> Self:
         self._step = self._provider._next(self._call)
         try:
-            await self._provider._before(self._step)
+            await self._provider._before(self._step, is_stream=True)
         except BaseException as error:
             self._provider.n_cancelled += not isinstance(error, ProviderError)
             raise
@@ -218,6 +226,8 @@ class _ScriptedStream:
     async def __anext__(self) -> dict[str, Any]:
         step = self._step
         chunk = next(self._chunks, None)
+        if chunk is None and isinstance(step, Hang):
+            await anyio.sleep_forever()
         if chunk is None:
             self._is_over = True
             if isinstance(step, BrokenStream):
@@ -255,7 +265,7 @@ def _completion(step: Answer, call: ProviderCall) -> dict[str, Any]:
 
 
 def _chunks(step: Step, call: ProviderCall) -> list[dict[str, Any]]:
-    if isinstance(step, BrokenStream):
+    if isinstance(step, BrokenStream | Hang):
         return [_chunk(call, {"content": step.text}) for _ in range(step.after_chunks)]
     assert isinstance(step, Answer)  # noqa: S101 - the other steps never come this far
     deltas: list[dict[str, Any]] = [{"content": piece} for piece in _cut(step.text, step.n_chunks)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import re
@@ -80,19 +81,14 @@ def names(value: Any, param: str) -> tuple[str, ...] | None:
 
 def number(value: Any, param: str, low: float, high: float = math.inf) -> float:
     """Read a finite number in [low, high]; a header's string will do."""
+    seen = value
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value)
-        except ValueError:
-            value = math.nan
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not low <= value <= high
-        or value == math.inf
-    ):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high or value == math.inf:
         bounds = f"a number >= {low:g}" if high == math.inf else f"a number in [{low:g}, {high:g}]"
-        raise RequestError(f"{param} must be {bounds}, got {kind(value)}", param=param)
+        raise RequestError(f"{param} must be {bounds}, got {kind(seen)}", param=param)
     return float(value)
 
 

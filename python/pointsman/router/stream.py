@@ -10,7 +10,7 @@ from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, estimated_us
 from pointsman.types import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from pointsman._native import Decision
@@ -42,8 +42,8 @@ class CompletionStream:
         self._started_s = started_s
         self._stream: AnswerStream | None = None
         self._wiring: Wiring | None = None
-        self._chunks: AsyncIterator[dict[str, Any]] | None = None
         self._n_answer_bytes = 0
+        self._is_closed = False
 
     async def open(self) -> Self:
         """Wait for the first token that will be kept; errors as `Router.complete`. Done once, by itself."""
@@ -55,15 +55,18 @@ class CompletionStream:
             except BaseException:
                 await self._release()
                 raise
-            self._chunks = self._stream.chunks()
         return self
 
     @property
     def target(self) -> Target:
         """The deployment that answers; known once open."""
+        return self._opened.target
+
+    @property
+    def _opened(self) -> AnswerStream:
         if self._stream is None:
             raise RuntimeError("the stream is not open yet; read a chunk, or await open()")
-        return self._stream.target
+        return self._stream
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -80,9 +83,8 @@ class CompletionStream:
 
     async def __anext__(self) -> dict[str, Any]:
         await self.open()
-        assert self._chunks is not None  # noqa: S101  set by open
         try:
-            chunk = await anext(self._chunks)
+            chunk = await anext(self._opened)
         except BaseException:
             await self.aclose()
             raise
@@ -92,8 +94,9 @@ class CompletionStream:
 
     async def aclose(self) -> None:
         """Close the upstream call (at once, if the answer is not complete) and settle the cost."""
-        if self._stream is None:
+        if self._stream is None or self._is_closed:
             return
+        self._is_closed = True
         try:
             await self._stream.aclose()
         finally:
