@@ -19,18 +19,17 @@ from weakref import WeakKeyDictionary
 from pointsman.providers._http1 import Connection, ConnectionLostError, NotHttpError, PhaseTimeoutError
 from pointsman.providers.transport import (
     FINISH_S,
-    MAX_BODY_BYTES,
+    Body,
     HttpReply,
     check_header,
     malformed,
     raise_timeout,
-    too_large,
     unreachable,
 )
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
@@ -185,23 +184,12 @@ class _Pool:
             idle.remove(connection)
 
 
-class _Exchange:
+class _Exchange(Body):
     """One request and its answer: the async context manager, and the `HttpStream` it gives."""
-
-    __slots__ = (
-        "_call",
-        "_connection",
-        "_deadline_s",
-        "_loop",
-        "_origin",
-        "_owner",
-        "_pool",
-        "headers",
-        "status",
-    )
 
     def __init__(self, owner: AsyncioTransport, call: HttpCall) -> None:
         self._owner = owner
+        self.settings = owner.settings
         self._call = call
         self._connection: Connection | None = None
 
@@ -241,7 +229,7 @@ class _Exchange:
 
     def _explain(self, error: BaseException, phase: str, limit_s: float) -> None:
         """Raise the connection's error in the words of the interface."""
-        settings = self._owner.settings
+        settings = self.settings
         if isinstance(error, PhaseTimeoutError):
             if self._loop.time() + 1e-3 >= self._deadline_s:
                 raise_timeout(settings, "total", self._call.timeouts.total_s)
@@ -252,8 +240,8 @@ class _Exchange:
         if isinstance(error, NotHttpError):
             raise malformed(settings.provider, f"the answer is {error}") from None
 
-    async def _chunk(self) -> bytes | None:
-        """Return the next piece of the body, `None` at its end."""
+    async def next_chunk(self) -> bytes | None:
+        """Return what has arrived of the body."""
         connection = self._connection
         if connection is None:
             return None
@@ -263,22 +251,6 @@ class _Exchange:
         except (PhaseTimeoutError, ConnectionLostError, NotHttpError) as error:
             self._explain(error, "idle", idle_s)
             raise
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives."""
-        while (piece := await self._chunk()) is not None:
-            yield piece
-
-    async def read(self) -> bytes:
-        """Return what is left of the body."""
-        pieces: list[bytes] = []
-        n_bytes = 0
-        while (piece := await self._chunk()) is not None:
-            pieces.append(piece)
-            n_bytes += len(piece)
-            if n_bytes > MAX_BODY_BYTES:
-                raise too_large(self._owner.settings)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def finish(self) -> None:
         """Wait a moment for the end of the body."""

@@ -5,6 +5,7 @@ Costs some 25 times the CPU of the alternatives, so nothing hot runs on it where
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -13,18 +14,17 @@ import httpx
 
 from pointsman.providers.transport import (
     FINISH_S,
-    MAX_BODY_BYTES,
+    Body,
     HttpReply,
     check_header,
     malformed,
     raise_timeout,
     running_loop,
-    too_large,
     unreachable,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
@@ -91,7 +91,7 @@ class HttpxTransport:
         )
 
 
-class _Exchange:
+class _Exchange(Body):
     """One request and its answer: the async context manager, and the `HttpStream` it gives.
 
     No cancel scope stays open between two steps, so the steps may run in different tasks.
@@ -99,7 +99,7 @@ class _Exchange:
 
     def __init__(self, owner: HttpxTransport, call: HttpCall) -> None:
         self._owner = owner
-        self._settings = owner.settings
+        self.settings = owner.settings
         self._call = call
 
     async def __aenter__(self) -> Self:
@@ -111,7 +111,7 @@ class _Exchange:
         request = client.build_request(
             call.method,
             call.url,
-            headers={**self._settings.headers, **call.headers},
+            headers={**self.settings.headers, **call.headers},
             content=call.body,
             # Reading is limited step by step below; httpx has one limit for the first byte and the rest.
             timeout=httpx.Timeout(None, connect=call.timeouts.connect_s),
@@ -121,14 +121,14 @@ class _Exchange:
             return await client.send(request, stream=True, follow_redirects=False)
 
         self._response = await self._waited(sent, "first_byte", call.timeouts.first_byte_s)
-        self._body: AsyncIterator[bytes] = self._response.aiter_bytes()
+        self._body = self._response.aiter_bytes()
         self.status = self._response.status_code
         self.headers = {name.lower(): value for name, value in self._response.headers.items()}
         return self
 
     async def _waited(self, step: Callable[[], Awaitable[_T]], phase: str, limit_s: float) -> _T:
         """Await a step of httpx under the limit of its phase and of the whole call."""
-        settings = self._settings
+        settings = self.settings
         try:
             with anyio.fail_after(min(limit_s, max(0.0, self._deadline_s - anyio.current_time()))):
                 return await step()
@@ -145,37 +145,25 @@ class _Exchange:
 
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-            return unreachable(self._settings, self._call.url, "no connection (refused, unknown host or TLS)")
+            return unreachable(self.settings, self._call.url, "no connection (refused, unknown host or TLS)")
         if isinstance(error, httpx.UnsupportedProtocol):
-            return unreachable(self._settings, self._call.url, "not an http:// or https:// URL")
+            return unreachable(self.settings, self._call.url, "not an http:// or https:// URL")
         return unreachable(
-            self._settings,
+            self.settings,
             self._call.url,
             f"the connection broke or the answer is not HTTP ({type(error).__name__})",
         )
 
-    async def _chunk(self) -> bytes | None:
-        async def step() -> bytes | None:
-            return await anext(self._body, None)
-
-        return await self._waited(step, "idle", self._call.timeouts.idle_s)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives."""
-        while (piece := await self._chunk()) is not None:
+    async def next_chunk(self) -> bytes | None:
+        """Return what has arrived of the body."""
+        idle_s = self._call.timeouts.idle_s
+        while (piece := await self._waited(self._piece, "idle", idle_s)) is not None:
             if piece:
-                yield piece
+                return piece
+        return None
 
-    async def read(self) -> bytes:
-        """Return what is left of the body."""
-        pieces: list[bytes] = []
-        n_bytes = 0
-        while (piece := await self._chunk()) is not None:
-            pieces.append(piece)
-            n_bytes += len(piece)
-            if n_bytes > MAX_BODY_BYTES:
-                raise too_large(self._settings)
-        return b"".join(pieces)
+    async def _piece(self) -> bytes | None:
+        return await anext(self._body, None)
 
     async def finish(self) -> None:
         """Wait a moment for the end of the body."""
@@ -189,6 +177,12 @@ class _Exchange:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Shielded: under trio a cancelled task could not close its connection otherwise.
+        # One more read, cancelled before it begins, ends httpx's nested generators from the innermost out:
+        # trio minds generators that are left half read.
+        with anyio.CancelScope() as scope, suppress(StopAsyncIteration, httpx.HTTPError, httpx.StreamError):
+            scope.cancel()
+            while True:
+                await anext(self._body)
+        # Shielded: a cancelled task could not close its connection otherwise.
         with anyio.CancelScope(shield=True):
             await self._response.aclose()

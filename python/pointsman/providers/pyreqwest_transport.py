@@ -8,6 +8,8 @@ Measured on pyreqwest 0.15.1 (`tests/providers/test_pyreqwest_soundness.py` keep
   provider works on, and is paid. Only the total time limit, enforced inside reqwest here, ends it. After the
   headers, cancelling closes the connection at once.
 * A process that leaves with a request in flight dies of SIGABRT in about one of eight runs.
+* It answers cancellation with a `CancelledError` of its own, which breaks anyio's cancel scopes unless each
+  step runs in a task of its own. It does, here.
 * Its runtime cannot be used in a child forked after the first use; it says so instead of hanging.
 
 It speaks HTTP/2 and costs a twentieth of httpx, so it stays for those who name it.
@@ -29,18 +31,18 @@ from pyreqwest.exceptions import (
 )
 from pyreqwest.proxy import ProxyBuilder
 
+from pointsman.errors import ProviderError
 from pointsman.providers.transport import (
     FINISH_S,
-    MAX_BODY_BYTES,
+    Body,
     HttpReply,
     check_header,
     raise_timeout,
-    too_large,
     unreachable,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import Awaitable
     from types import TracebackType
     from typing import Self
 
@@ -107,11 +109,11 @@ class PyreqwestTransport:
         return builder.build()
 
 
-class _Exchange:
+class _Exchange(Body):
     """One request and its answer: the async context manager, and the `HttpStream` it gives."""
 
     def __init__(self, owner: PyreqwestTransport, call: HttpCall) -> None:
-        self._settings = owner.settings
+        self.settings = owner.settings
         self._client = owner.client()
         self._call = call
 
@@ -142,53 +144,54 @@ class _Exchange:
         timeouts = self._call.timeouts
         limit_s = timeouts.idle_s if phase == "idle" else timeouts.first_byte_s
         loop = asyncio.get_running_loop()
+        started_s = loop.time()
+        # In a task of its own: pyreqwest raises a `CancelledError` of its making, which anyio's cancel scopes
+        # do not recognise as theirs. Ours, raised by `wait`, is the one that was sent.
+        task = loop.create_task(_coroutine(step))
         try:
-            async with asyncio.timeout_at(min(loop.time() + limit_s, self._deadline_s)):
-                return await step
-        except TimeoutError as error:
+            await asyncio.wait((task,), timeout=max(0.0, min(limit_s, self._deadline_s - started_s)))
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+        if task.cancelled():
+            if loop.time() + 1e-2 >= self._deadline_s:
+                raise_timeout(self.settings, "total", timeouts.total_s)
+            raise_timeout(self.settings, phase, limit_s)
+        try:
+            return task.result()
+        except RequestTimeoutError:
             # reqwest reports its own total limit as one of connecting, before the headers are there.
             if loop.time() + 1e-2 >= self._deadline_s:
-                raise_timeout(self._settings, "total", timeouts.total_s)
-            if isinstance(error, RequestTimeoutError):
-                raise_timeout(self._settings, "connect", self._settings.connect_s)
-            raise_timeout(self._settings, phase, limit_s)
+                raise_timeout(self.settings, "total", timeouts.total_s)
+            raise_timeout(self.settings, "connect", self.settings.connect_s)
         except PyreqwestError as error:
-            raise unreachable(self._settings, self._call.url, _said(error)) from None
+            raise unreachable(self.settings, self._call.url, _said(error)) from None
 
-    async def _chunk(self) -> bytes | None:
+    async def next_chunk(self) -> bytes | None:
+        """Return what has arrived of the body."""
         while (piece := await self._waited(self._reader.read_chunk(), "idle")) is not None:
             if len(piece):
                 return piece.to_bytes()
         return None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives."""
-        while (piece := await self._chunk()) is not None:
-            yield piece
-
-    async def read(self) -> bytes:
-        """Return what is left of the body."""
-        pieces: list[bytes] = []
-        n_bytes = 0
-        while (piece := await self._chunk()) is not None:
-            pieces.append(piece)
-            n_bytes += len(piece)
-            if n_bytes > MAX_BODY_BYTES:
-                raise too_large(self._settings)
-        return b"".join(pieces)
-
     async def finish(self) -> None:
         """Wait a moment for the end of the body."""
-        with suppress(TimeoutError, PyreqwestError):
-            async with asyncio.timeout(FINISH_S):
-                while await self._reader.read_chunk() is not None:
-                    pass
+        self._deadline_s = min(self._deadline_s, asyncio.get_running_loop().time() + FINISH_S)
+        with suppress(ProviderError):
+            while await self.next_chunk() is not None:
+                pass
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with suppress(PyreqwestError):
             await self._request.__aexit__(kind, error, trace)
+
+
+async def _coroutine(step: Awaitable[_T]) -> _T:
+    """`create_task` takes coroutines of Python only."""
+    return await step
 
 
 def _said(error: PyreqwestError) -> str:

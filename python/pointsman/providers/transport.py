@@ -1,7 +1,7 @@
 """How bytes reach a provider: a small interface that adapters speak, and every HTTP client can implement.
 
 A transport belongs to one provider. It raises `ProviderTimeout` and `ProviderUnreachable` itself; any HTTP
-status is an answer, not an error. Leaving a call early (cancelled, or out of a stream's `async with`) closes its
+status is an answer, not an error. A call left early, cancelled or out of a stream's `async with`, closes its
 connection at once (`PyreqwestTransport` documents where it cannot).
 """
 
@@ -110,6 +110,44 @@ class HttpStream(Protocol):
         """Wait `FINISH_S` at most for the end of a body that holds nothing more of interest."""
 
 
+class Body:
+    """The reading half of an `HttpStream`, for transports to build on: they give `next_chunk`.
+
+    An iterator of its own rather than an async generator, which trio refuses to see left half read.
+    """
+
+    settings: TransportSettings
+
+    async def next_chunk(self) -> bytes | None:
+        """Return the next piece of the body, never an empty one; `None` at its end."""
+        raise NotImplementedError
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self.next_chunk()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def read(self) -> bytes:
+        """Return what is left of the body."""
+        pieces: list[bytes] = []
+        n_bytes = 0
+        while (piece := await self.next_chunk()) is not None:
+            pieces.append(piece)
+            n_bytes += len(piece)
+            if n_bytes > MAX_BODY_BYTES:
+                reason = f"the answer is larger than {MAX_BODY_BYTES} bytes"
+                raise malformed(self.settings.provider, reason)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 class Transport(Protocol):
     """Sends requests to one provider."""
 
@@ -153,11 +191,6 @@ def malformed(provider: str, reason: str, *, status: int | None = None) -> Provi
     return ProviderError(
         f"provider {provider!r}: {reason}", provider=provider, code="provider_malformed", status=status
     )
-
-
-def too_large(settings: TransportSettings) -> ProviderError:
-    """The error of an answer larger than we read."""
-    return malformed(settings.provider, f"the answer is larger than {MAX_BODY_BYTES} bytes")
 
 
 def check_header(name: str, value: str) -> None:
