@@ -195,6 +195,8 @@ def show(rows: list[dict], about: dict[str, str]) -> None:
         )
         for row in (row for row in rows if row["stream"] == stream):
             print(_line(row, rows))
+    memory = {row["target"]: row["memory_mb"] for row in rows}
+    print("\nresident after the run, MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in memory.items()))
 
 
 def _line(row: dict, rows: list[dict]) -> str:

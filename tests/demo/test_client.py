@@ -18,7 +18,7 @@ from pointsman.cli.demo.scenario import DemoRequest
 
 HEADERS = {
     "x-pointsman-model": "general-mid-32b",
-    "x-pointsman-deployment": "sim-general/general-mid-32b",
+    "x-pointsman-deployment": "simulated-c/general-mid-32b",
     "x-pointsman-reason": "cheapest of 2",
     "x-pointsman-cost-usd": "0.5",  # a prediction; the metadata holds what it was
     "x-pointsman-baseline-cost-usd": "0.6",
@@ -81,7 +81,7 @@ def answered(base_url, request):
 def test_answer_is_read_with_its_decision(base_url, stream):
     row = answered(base_url, asked(stream=stream))
     assert (row.text, row.error) == ("Hello there", "")
-    assert (row.model, row.deployment) == ("general-mid-32b", "sim-general/general-mid-32b")
+    assert (row.model, row.deployment) == ("general-mid-32b", "simulated-c/general-mid-32b")
     assert row.reason == "cheapest of 2"
     assert row.profile == "lookup\nlegal, json\ninteractive"
     assert (row.cost_usd, row.baseline_cost_usd, row.overhead_us) == (0.25, 1.5, 87.5)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pointsman.cli.demo import processes
 from pointsman.cli.demo.processes import (
     ChildFailed,
     Children,
@@ -43,7 +44,7 @@ def test_error_ends_the_children_too():
 
 
 def test_child_that_ignores_sigterm_is_killed(monkeypatch):
-    monkeypatch.setattr("pointsman.cli.demo.processes.STOP_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(processes, "STOP_TIMEOUT_S", 0.05)
     with Children() as children:
         child = children.start("stubborn", [sys.executable, "-c", STUBBORN])
         wait_for_line(child, 10)

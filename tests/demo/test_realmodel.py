@@ -61,7 +61,7 @@ def test_real_model_answers_and_a_second_install_is_silent():
     assert lines == []
     with Children() as children:
         port = free_port()
-        child = children.start("llama-cpp", installed.command(port, "nano-extract-v3"))
+        child = children.start("llama.cpp", installed.command(port, "nano-extract-v3"))
         wait_until_ready(child, f"http://127.0.0.1:{port}/health", 60)
         with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none") as client:
             completion = client.chat.completions.create(

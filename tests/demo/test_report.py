@@ -13,7 +13,7 @@ REAL = Answered(
     title="invoice to JSON",
     profile="lookup\nfinance, json\ninteractive",
     model="nano-extract-v3",
-    deployment="llama-cpp/nano-extract-v3",
+    deployment="llama.cpp/nano-extract-v3",
     reason="cheapest of 3 deployments within 0.20 of the best quality 0.95 (lookup)",
     cost_usd=4e-6,
     baseline_cost_usd=6e-4,
@@ -24,7 +24,7 @@ REAL = Answered(
 SIMULATED = Answered(
     title="chat, streamed",
     model="general-mid-32b",
-    deployment="sim-general/general-mid-32b",
+    deployment="simulated-c/general-mid-32b",
     reason="cheapest of 2",
     cost_usd=1e-4,
     baseline_cost_usd=1e-3,
@@ -51,10 +51,10 @@ def test_row_tells_cost_baseline_latency_and_overhead():
 
 
 def test_real_and_simulated_answers_are_told_apart():
-    assert "llama-cpp/nano-extract-v3 real" in printed(REAL)
+    assert "llama.cpp/nano-extract-v3 real" in printed(REAL)
     out = printed(SIMULATED)
-    assert "simulated" in out
-    assert "real" not in out.replace("real-", "")
+    assert "simulated-c/general-mid-32b" in out
+    assert "real" not in out
     assert "first 340" in out
 
 

@@ -77,3 +77,8 @@ def test_real_model_keeps_name_and_price_and_takes_the_measured_latency():
 
 def test_openai_client_is_the_stock_one():
     assert int(openai.__version__.split(".")[0]) >= 2
+
+
+def test_simulated_providers_say_so_in_their_names():
+    assert all(model.provider.startswith("simulated-") for model in MODELS)
+    assert "simulated" not in NANO.answered_by_real_model(ttft_p50_ms=1, tokens_per_s=1).provider

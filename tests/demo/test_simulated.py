@@ -12,7 +12,7 @@ import pytest
 from pointsman.cli.demo.answers import answer, fill, pieces
 
 MODEL = "frontier-reasoning-1"
-CONFIG = {"models": [{"provider": "sim-frontier", "model": MODEL, "ttft_ms": 20, "tokens_per_s": 5000}]}
+CONFIG = {"models": [{"provider": "simulated-d", "model": MODEL, "ttft_ms": 20, "tokens_per_s": 5000}]}
 USER = [{"role": "user", "content": "Summarise the clause about liability."}]
 WEATHER = {
     "type": "function",
@@ -32,7 +32,7 @@ def client():
     command = [sys.executable, "-m", "pointsman.cli.demo.simulated", "--config", json.dumps(CONFIG)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         address = json.loads(process.stdout.readline())["listening"]
-        with openai.OpenAI(base_url=f"{address}/sim-frontier/v1", api_key="none", max_retries=0) as client:
+        with openai.OpenAI(base_url=f"{address}/simulated-d/v1", api_key="none", max_retries=0) as client:
             yield client
         process.stdin.close()  # the server's sign that its parent is gone
         assert process.wait(timeout=10) == 0

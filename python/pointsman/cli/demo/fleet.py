@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 BASELINE_MODEL = "frontier-reasoning-1"
+REAL_PROVIDER = "llama.cpp"
 TTFT_P95_PER_P50 = 1.25
 """The simulated first token comes on time to within the loopback; a quarter is room for a busy machine."""
 
@@ -19,7 +20,7 @@ class DemoModel:
 
     Attributes:
         name: Name of the model, for clients and upstream alike.
-        provider: Name of the provider; simulated ones start with `sim-`.
+        provider: Name of the provider; the names of simulated ones say so.
         price_usd_per_mtok: Nominal, in US dollars per 1M tokens, input and output alike.
         ttft_p50_ms: Milliseconds to the first token: nominal, or measured for the real model.
         tokens_per_s: Tokens a second after the first (chosen for simulated models).
@@ -42,13 +43,13 @@ class DemoModel:
     def answered_by_real_model(self, *, ttft_p50_ms: float, tokens_per_s: float) -> DemoModel:
         """The same model, answered by llama.cpp with the latency measured here."""
         return replace(
-            self, provider="llama-cpp", ttft_p50_ms=ttft_p50_ms, tokens_per_s=tokens_per_s, is_real=True
+            self, provider=REAL_PROVIDER, ttft_p50_ms=ttft_p50_ms, tokens_per_s=tokens_per_s, is_real=True
         )
 
 
 NANO = DemoModel(
     name="nano-extract-v3",
-    provider="sim-nano",
+    provider="simulated-a",
     price_usd_per_mtok=0.04,
     ttft_p50_ms=120,
     tokens_per_s=150,
@@ -59,7 +60,7 @@ NANO = DemoModel(
 OTHERS = (
     DemoModel(
         name="code-specialist-7b",
-        provider="sim-code",
+        provider="simulated-b",
         price_usd_per_mtok=0.12,
         ttft_p50_ms=180,
         tokens_per_s=120,
@@ -74,7 +75,7 @@ OTHERS = (
     ),
     DemoModel(
         name="general-mid-32b",
-        provider="sim-general",
+        provider="simulated-c",
         price_usd_per_mtok=0.80,
         ttft_p50_ms=340,
         tokens_per_s=90,
@@ -82,7 +83,7 @@ OTHERS = (
     ),
     DemoModel(
         name=BASELINE_MODEL,
-        provider="sim-frontier",
+        provider="simulated-d",
         price_usd_per_mtok=6.20,
         ttft_p50_ms=1_100,
         tokens_per_s=70,

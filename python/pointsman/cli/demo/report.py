@@ -61,7 +61,7 @@ def make_console() -> Console:
 
 
 def table_of(answered: Sequence[Answered], real_model: str | None) -> Table:
-    """The table of all requests; answers of `real_model` are marked real, all others simulated."""
+    """The table of all requests; answers of `real_model` are marked real."""
     table = Table(show_lines=True, padding=(0, 0), pad_edge=False)
     table.add_column("request", max_width=16)
     table.add_column("task profile", max_width=14)
@@ -86,8 +86,9 @@ def _choice(row: Answered, real_model: str | None) -> str:
         return f"[red]failed[/]: {escape(row.error)}"
     if not row.model:
         return f"[yellow]refused[/], as it should be: {escape(row.reason)}"
-    kind = "[green]real[/]" if row.model == real_model else "[dim]simulated[/]"
-    return f"[bold]{escape(row.deployment)}[/] {kind}\n{escape(row.reason)}"
+    # Simulated providers say so in their names; what they do not have to say is that one is real.
+    mark = " [green]real[/]" if row.model == real_model else ""
+    return f"[bold]{escape(row.deployment)}[/]{mark}\n{escape(row.reason)}"
 
 
 def _latency(row: Answered) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pointsman.cli.demo import report
-from pointsman.cli.demo.fleet import BASELINE_MODEL, NANO, OTHERS, DemoModel, gateway_config
+from pointsman.cli.demo.fleet import BASELINE_MODEL, NANO, OTHERS, REAL_PROVIDER, DemoModel, gateway_config
 from pointsman.cli.demo.processes import (
     Child,
     ChildFailed,
@@ -76,7 +76,7 @@ def _run(console: Console, children: Children, *, stay: bool, simulated_only: bo
     console.print(report.table_of(answered, real_model))
     console.print(report.totals(answered, BASELINE_MODEL))
     if lines := report.real_answers(answered, real_model):
-        console.print(f"what {MODEL_NAME} really said:", *lines, sep="\n")
+        console.print(f"what {MODEL_NAME} really said (right or wrong: it is small):", *lines, sep="\n")
     if stay:
         console.print(f"\ngateway: {base_url}   config: {_config_path(children)}   Ctrl-C ends it\n")
         console.print(report.try_it(base_url), markup=False, soft_wrap=True)
@@ -91,7 +91,7 @@ def _start_providers(
     nano, base_urls = NANO, {}
     if not simulated_only:
         try:
-            nano, base_urls["llama-cpp"] = _start_real_model(console, children)
+            nano, base_urls[REAL_PROVIDER] = _start_real_model(console, children)
         except (RealModelUnavailable, ChildFailed) as problem:
             reason = str(problem).splitlines()[0]
             console.print(f"no real model, going on simulated: {reason}", markup=False)
@@ -134,7 +134,7 @@ def _start_real_model(console: Console, children: Children) -> tuple[DemoModel, 
         installed = install(cache_directory(), tell)
         status.update(f"starting {MODEL_NAME}")
         port = free_port()
-        child = children.start("llama-cpp", installed.command(port, NANO.name))
+        child = children.start(REAL_PROVIDER, installed.command(port, NANO.name))
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(child, f"{address}/health", START_TIMEOUT_S)
         ttft_ms, tokens_per_s = _measure(f"{address}/v1")

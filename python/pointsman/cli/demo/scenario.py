@@ -54,13 +54,13 @@ _BOOK_ROOM = {
     },
 }
 _BUGGY = (
-    "This Python function should return the median, but it is wrong for lists of even length:\n"
-    "```python\ndef median(values):\n    values.sort()\n    return values[len(values) // 2]\n```\n"
-    "It also changes the caller's list. What would you do?"
+    "Fix the bug in this Python function and write unit tests for it; the median of a list of even length is "
+    "wrong, and the caller's list changes.\n"
+    "```python\ndef median(values):\n    values.sort()\n    return values[len(values) // 2]\n```"
 )
 _PROPOSAL = (
     "I would sort a copy with `sorted(values)`, return the mean of the two middle elements when the length "
-    "is even, and raise ValueError for an empty list. Shall I rewrite the function and add unit tests?"
+    "is even, and raise ValueError for an empty list. Shall I rewrite the function and add the tests?"
 )
 _CLAUSE = (
     "Summarise this clause for a non-lawyer in three sentences. 'The Supplier's aggregate liability under or "
@@ -74,13 +74,14 @@ _CLAUSE = (
 REQUESTS = (
     _ask(
         "invoice to JSON (schema)",
-        "Extract vendor, total and currency. Invoice 2291 from Acme Tools, 2026-03-02, total 1249.50 EUR.",
+        "Extract vendor, total and currency as JSON from this invoice: no. 2291 of 2026-03-02, vendor Acme "
+        "Tools, total 1249.50, currency EUR.",
         max_tokens=60,
         response_format={"type": "json_schema", "json_schema": {"name": "invoice", "schema": _INVOICE}},
     ),
     _ask(
         "label: yes or no",
-        "Is this review positive? Answer yes or no. 'The room was spotless and the staff were kind.'",
+        "Answer yes or no: is 'The room was spotless and the staff were kind' a complaint?",
         max_tokens=4,
     ),
     _ask(
