@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,7 +26,7 @@ from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, estimated_u
 from pointsman.types import Completion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -257,6 +258,6 @@ def load_registry(config: str | Path | Mapping[str, Any] | None) -> Registry:
 
     if config is None:
         return registry_from_config(configs.config_from_environment(os.environ))
-    if isinstance(config, dict):
+    if isinstance(config, Mapping):
         return registry_from_config(configs.parse_config(config, source="mapping"))
     return registry_from_config(configs.load_config(config))
