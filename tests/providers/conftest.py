@@ -56,8 +56,8 @@ def anyio_backend(runtime: Runtime) -> tuple[str, dict[str, Any]]:
 def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(handler: Handler, tls: ssl.SSLContext | None = None) -> Server:
-        servers.append(Server(handler, tls))
+    def start(handler: Handler, tls: ssl.SSLContext | None = None, **options: Any) -> Server:
+        servers.append(Server(handler, tls, **options))
         return servers[-1]
 
     yield start

@@ -66,6 +66,8 @@ class Server:
 
     handler: Handler
     tls: ssl.SSLContext | None = None
+    session: Callable[[socket.socket], None] | None = None
+    """Serves a whole connection, instead of `handler`."""
     requests: list[Request] = field(default_factory=list)
     n_connections: int = 0
     gone_at_s: float | None = None
@@ -107,15 +109,23 @@ class Server:
         with suppress(OSError, ValueError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.tls:
-                connection = self.tls.wrap_socket(connection, server_side=True)
+                # Not at once: a socket whose handshake fails while it is made is nobody's to close.
+                connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 self._open.append(connection)
-            while request := read_request(connection, number):
-                self.requests.append(request)
-                reply = self.handler(request)
-                if reply is None:
-                    break
-                connection.sendall(reply)
+                connection.do_handshake()
+            self._session(connection, number)
         connection.close()
+
+    def _session(self, connection: socket.socket, number: int) -> None:
+        if self.session is not None:
+            self.session(connection)
+            return
+        while request := read_request(connection, number):
+            self.requests.append(request)
+            reply = self.handler(request)
+            if reply is None:
+                break
+            connection.sendall(reply)
 
 
 def read_request(connection: socket.socket, number: int = 0) -> Request | None:
@@ -137,22 +147,22 @@ def connect_proxy(seen: list[bytes]) -> Server:
     """A proxy: CONNECT tunnels, absolute-form requests are forwarded. Notes the request lines."""
 
     def handle(request: Request) -> bytes | None:
-        seen.append(request.head.split(b"\r\n")[0])
-        method, target, _ = request.head.split(b"\r\n")[0].split()
-        if method == b"CONNECT":
-            host, _, port = target.decode().partition(":")
-            upstream = socket.create_connection((host, int(port)))
-            request.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            threading.Thread(target=_pump, args=(upstream, request.connection), daemon=True).start()
+        line = request.head.split(b"\r\n")[0]
+        seen.append(line)
+        method, target, _ = line.split()
+        is_tunnel = method == b"CONNECT"
+        where = target.decode() if is_tunnel else target.decode().split("/")[2]
+        host, _, port = where.partition(":")
+        with socket.create_connection((host, int(port))) as upstream:
+            if is_tunnel:
+                request.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                path = b"/" + target.split(b"/", 3)[3]
+                upstream.sendall(request.head.replace(target, path, 1) + b"\r\n\r\n" + request.body)
+            back = threading.Thread(target=_pump, args=(upstream, request.connection), daemon=True)
+            back.start()
             _pump(request.connection, upstream)
-            return None
-        host, _, port = target.decode().split("/")[2].partition(":")
-        upstream = socket.create_connection((host, int(port)))
-        path = target.split(b"/", 3)[3]
-        upstream.sendall(request.head.replace(target, b"/" + path, 1) + b"\r\n\r\n" + request.body)
-        request.send(upstream.recv(65536))
-        upstream.close()
-        return None
+            back.join(5)
 
     return Server(handle)
 
