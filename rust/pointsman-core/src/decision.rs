@@ -7,7 +7,6 @@ use crate::length::OutputTokens;
 use crate::plan::Plan;
 use crate::policy::{Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection};
 use crate::profile::TaskProfile;
-use crate::record;
 
 /// What both answers share: the request's profile and every candidate.
 #[derive(Clone, Debug)]
@@ -150,11 +149,6 @@ impl Decision {
     pub fn baseline_cost_usd(&self) -> f64 {
         self.assessment.candidates[self.assessment.baseline].cost_usd
     }
-
-    /// The Decision of the HTTP contract, as UTF-8 JSON.
-    pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
-        record::decision(self, overhead_us)
-    }
 }
 
 /// Why no deployment may answer.
@@ -191,10 +185,5 @@ impl Infeasible {
         self.assessment.rejections[range]
             .iter()
             .map(|rejection| (rejection.code, rejection.field))
-    }
-
-    /// The Decision of the HTTP contract with null choice, as UTF-8 JSON.
-    pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
-        record::infeasible(self, overhead_us)
     }
 }

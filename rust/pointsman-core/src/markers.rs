@@ -133,18 +133,16 @@ fn zone(at: usize, n_bytes: usize) -> f32 {
     }
 }
 
-/// Whether the match is a whole word; a plural or third person `s` may follow.
+/// Whether the match is a whole word; a plural or third person `s` may follow (but "plan a" is not in "plan as").
 fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
-    let is_word = |byte: Option<&u8>| {
+    let is_word = |index: usize| {
+        let byte = bytes.get(index);
         byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80)
     };
-    let before = start.checked_sub(1).and_then(|index| bytes.get(index));
-    let after = if matches!(bytes.get(end), Some(b's' | b'S')) {
-        end + 1
-    } else {
-        end
-    };
-    !is_word(before) && !is_word(bytes.get(after))
+    let is_before = start.checked_sub(1).is_some_and(is_word);
+    let may_inflect = end >= 2 && is_word(end - 2);
+    let is_inflected = may_inflect && matches!(bytes.get(end), Some(b's' | b'S'));
+    !is_before && !is_word(end + usize::from(is_inflected))
 }
 
 /// Builds the automaton now, so that the first decision does not pay for it.

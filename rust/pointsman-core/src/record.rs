@@ -156,37 +156,43 @@ fn sequence<'a, S: Serializer>(
     sequence.end()
 }
 
-pub(crate) fn decision(decision: &Decision, overhead_us: Option<f64>) -> Vec<u8> {
-    let assessment = &decision.assessment;
-    let chosen = decision.deployment();
-    let step = StepRecord {
-        deployment: &chosen.name,
-        accept_threshold: None,
-    };
-    to_json(&Record {
-        strategy: Some(decision.plan.strategy()),
-        plan: Some(PlanRecord {
-            steps: [step],
-            hedge_after_ms: None,
-        }),
-        model: Some(&assessment.catalog.model_of(chosen).name),
-        deployment: Some(&chosen.name),
-        provider: Some(&assessment.catalog.provider_of(chosen).name),
-        ranking: decision.ranking().collect(),
-        reason: &decision.reason,
-        propensity: Some(decision.propensity()),
-        confidence: Some(decision.confidence),
-        predicted: Some(predicted(assessment, decision.plan.first())),
-        ..shared(assessment, overhead_us)
-    })
+impl Decision {
+    /// The Decision of the HTTP contract, as UTF-8 JSON.
+    pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
+        let assessment = &self.assessment;
+        let chosen = self.deployment();
+        let step = StepRecord {
+            deployment: &chosen.name,
+            accept_threshold: None,
+        };
+        to_json(&Record {
+            strategy: Some(self.plan.strategy()),
+            plan: Some(PlanRecord {
+                steps: [step],
+                hedge_after_ms: None,
+            }),
+            model: Some(&assessment.catalog.model_of(chosen).name),
+            deployment: Some(&chosen.name),
+            provider: Some(&assessment.catalog.provider_of(chosen).name),
+            ranking: self.ranking().collect(),
+            reason: &self.reason,
+            propensity: Some(self.propensity()),
+            confidence: Some(self.confidence),
+            predicted: Some(predicted(assessment, self.plan.first())),
+            ..shared(assessment, overhead_us)
+        })
+    }
 }
 
-pub(crate) fn infeasible(infeasible: &Infeasible, overhead_us: Option<f64>) -> Vec<u8> {
-    to_json(&Record {
-        reason: &infeasible.binding.message,
-        binding_code: Some(infeasible.binding.code.name()),
-        ..shared(&infeasible.assessment, overhead_us)
-    })
+impl Infeasible {
+    /// The Decision of the HTTP contract with null choice, as UTF-8 JSON.
+    pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
+        to_json(&Record {
+            reason: &self.binding.message,
+            binding_code: Some(self.binding.code.name()),
+            ..shared(&self.assessment, overhead_us)
+        })
+    }
 }
 
 /// What both records hold; the choice is null.

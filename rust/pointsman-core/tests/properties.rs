@@ -1,0 +1,171 @@
+//! What holds for every catalog and request.
+
+mod common;
+
+use common::{NOW_S, decide, document, limits, ranking, request, router, text};
+use pointsman_core::{Conversation, ErrorKind, Request, Verdict};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn record(verdict: &Verdict) -> Value {
+    let bytes = match verdict {
+        Verdict::Chosen(decision) => decision.to_json(None),
+        Verdict::Infeasible(infeasible) => infeasible.to_json(None),
+    };
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn is_feasible(record: &Value, index: usize) -> bool {
+    record["candidates"][index]["feasible"] == json!(true)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_cheaper_price_never_lowers_a_rank(
+        document in document(), text in text(), limits in limits(), pick in any::<prop::sample::Index>(), cut in 0.0..1.0_f64,
+    ) {
+        let request = request(&text, limits);
+        let before = ranking(&decide(&document, &request));
+        let mut cheaper = document.clone();
+        let deployments = cheaper["deployments"].as_array_mut().unwrap();
+        let index = pick.index(deployments.len());
+        let name = deployments[index]["name"].as_str().unwrap().to_owned();
+        for field in ["input", "output"] {
+            let price = &mut deployments[index]["price_nano_usd_per_mtok"][field];
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let lower = (price.as_f64().unwrap() * cut) as u64;
+            *price = json!(lower);
+        }
+        let after = ranking(&decide(&cheaper, &request));
+        let rank = |ranking: &[String]| ranking.iter().position(|one| *one == name).unwrap_or(usize::MAX);
+        prop_assert!(rank(&after) <= rank(&before), "{name}: {before:?} -> {after:?}");
+    }
+
+    #[test]
+    fn tightening_a_limit_never_adds_a_feasible_candidate(
+        document in document(), text in text(), loose in limits(), which in 0_usize..4, factor in 0.0..1.0_f64,
+    ) {
+        let mut tight = loose;
+        tight[which] = match (which, loose[which]) {
+            (3, floor) => Some(floor.unwrap_or(0.0) + (1.0 - floor.unwrap_or(0.0)) * factor),
+            (_, Some(limit)) => Some(limit * factor.max(1e-6)),
+            (_, None) => Some(1000.0 * factor + 1.0),
+        };
+        let before = record(&decide(&document, &request(&text, loose)));
+        let after = record(&decide(&document, &request(&text, tight)));
+        for index in 0..before["candidates"].as_array().unwrap().len() {
+            prop_assert!(is_feasible(&before, index) || !is_feasible(&after, index));
+        }
+    }
+
+    #[test]
+    fn permuting_the_deployments_permutes_the_candidates_and_keeps_the_choice(
+        document in document(), text in text(), limits in limits(),
+    ) {
+        let mut reversed = document.clone();
+        reversed["deployments"].as_array_mut().unwrap().reverse();
+        let request = request(&text, limits);
+        let (one, two) = (record(&decide(&document, &request)), record(&decide(&reversed, &request)));
+        prop_assert_eq!(&one["ranking"], &two["ranking"]);
+        prop_assert_eq!(&one["confidence"], &two["confidence"]);
+        let mut candidates = two["candidates"].as_array().unwrap().clone();
+        candidates.reverse();
+        prop_assert_eq!(one["candidates"].as_array().unwrap(), &candidates);
+    }
+
+    #[test]
+    fn renaming_the_deployments_in_order_renames_the_answer(
+        document in document(), text in text(), limits in limits(),
+    ) {
+        let mut renamed = document.clone();
+        for deployment in renamed["deployments"].as_array_mut().unwrap() {
+            deployment["name"] = json!(format!("x-{}", deployment["name"].as_str().unwrap()));
+        }
+        let request = request(&text, limits);
+        let before = ranking(&decide(&document, &request));
+        let after = ranking(&decide(&renamed, &request));
+        prop_assert_eq!(before.iter().map(|name| format!("x-{name}")).collect::<Vec<_>>(), after);
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_bytes(
+        document in document(), text in text(), limits in limits(), seed in any::<u64>(),
+    ) {
+        let request = request(&text, limits);
+        let bytes = || match router(&document).decide(&request, NOW_S, seed).unwrap() {
+            Verdict::Chosen(decision) => decision.to_json(Some(1.5)),
+            Verdict::Infeasible(infeasible) => infeasible.to_json(Some(1.5)),
+        };
+        prop_assert_eq!(bytes(), bytes());
+    }
+
+    #[test]
+    fn a_rejected_candidate_is_never_ranked_and_every_rejection_is_told(
+        document in document(), text in text(), limits in limits(),
+    ) {
+        let record = record(&decide(&document, &request(&text, limits)));
+        let ranked: Vec<&Value> = record["ranking"].as_array().unwrap().iter().collect();
+        for candidate in record["candidates"].as_array().unwrap() {
+            let is_feasible = candidate["feasible"] == json!(true);
+            prop_assert_eq!(is_feasible, candidate["rejected_by"].as_array().unwrap().is_empty());
+            prop_assert_eq!(is_feasible, ranked.contains(&&candidate["deployment"]));
+            prop_assert_eq!(is_feasible, candidate["score"].is_number());
+        }
+    }
+
+    #[test]
+    fn the_remedy_of_an_infeasible_latency_makes_it_feasible(document in document(), text in text(), limit in 1.0..60.0) {
+        let verdict = decide(&document, &request(&text, [None, Some(limit), None, None]));
+        let Some(infeasible) = verdict.infeasible().filter(|one| one.code().name() == "latency_sla") else {
+            return Ok(());
+        };
+        let message = infeasible.message();
+        let remedy = message.split("raise max_latency_ms to at least ").nth(1).unwrap();
+        let raised: f64 = remedy.split(' ').next().unwrap().parse().unwrap();
+        let verdict = decide(&document, &request(&text, [None, Some(raised), None, None]));
+        let still_rejected = |code| code == pointsman_core::ReasonCode::LatencySla;
+        let helped = verdict.infeasible().is_none_or(|one| !still_rejected(one.code()));
+        prop_assert!(helped, "{message}");
+    }
+
+    #[test]
+    fn non_finite_and_negative_limits_are_errors_that_name_the_field(
+        document in document(), which in 0_usize..4,
+        bad in prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0]),
+    ) {
+        let mut limits = [None; 4];
+        limits[which] = Some(bad);
+        let error = router(&document).decide(&request("hi", limits), NOW_S, 0).unwrap_err();
+        let field = ["max_cost_usd", "max_latency_ms", "max_ttft_ms", "min_quality"][which];
+        let names_it = matches!(error.kind(), ErrorKind::InvalidValue { field: got, .. } if got == field);
+        prop_assert!(names_it);
+    }
+
+    #[test]
+    fn any_text_and_any_cut_of_it_is_decided(document in document(), text in "\\PC{0,400}", repeat in 1_usize..60) {
+        let verdict = decide(&document, &request(&text.repeat(repeat), [None; 4]));
+        let record = record(&verdict);
+        prop_assert!(record["task_profile"]["complexity"]["p"].as_f64().unwrap() > 0.3);
+    }
+}
+
+#[test]
+fn a_bad_time_or_no_message_is_an_error() {
+    let document = json!({
+        "models": [{"name": "m", "context_window": 8000, "quality": {"default": 0.7}}],
+        "providers": [{"name": "p"}],
+        "deployments": [{"name": "d", "model": "m", "provider": "p",
+                         "price_nano_usd_per_mtok": {"input": 1, "output": 1},
+                         "latency": {"ttft_p50_ms": 1, "ttft_p95_ms": 1, "tokens_per_s": 1}}]});
+    let router = router(&document);
+    for now_s in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
+        assert!(router.decide(&request("hi", [None; 4]), now_s, 0).is_err());
+    }
+    let empty: Request<String> = Request::new(Conversation::new());
+    assert_eq!(
+        router.decide(&empty, NOW_S, 0).unwrap_err().kind(),
+        &ErrorKind::EmptyConversation
+    );
+}
