@@ -109,8 +109,8 @@ MALFORMED = [
         says=("stream must be true or false", "'yes'"),
         param="stream",
     ),
-    Malformed("max_tokens is zero", chat(max_tokens=0), says=("integer >= 1", "0"), param="max_tokens"),
-    Malformed("max_tokens is half", chat(max_tokens=1.5), says=("integer >= 1", "1.5"), param="max_tokens"),
+    Malformed("max_tokens is negative", chat(max_tokens=-1), says=("integer >= 0", "-1"), param="max_tokens"),
+    Malformed("max_tokens is half", chat(max_tokens=1.5), says=("integer >= 0", "1.5"), param="max_tokens"),
     Malformed("n is zero", chat(n=0), says=("n must be an integer >= 1", "0"), param="n"),
     Malformed(
         "tools is an object", chat(tools={}), says=("tools must be a list", "an object"), param="tools"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,29 +36,40 @@ def serve(
     from pointsman.router import Router, load_registry
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # It logs every change it sees; a log file beside the config would then be a change without end.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     path = config_path(config)
     registry = load_registry(path)
-    settings = server_settings(
-        create_app(path, router=None if path else Router(registry)),
-        host or registry.server.host,
-        registry.server.port if port is None else port,
-    )
     source = str(path) if path else "the environment"
-    address = f"http://{settings.host}:{settings.port}"
+    host = host or registry.server.host
+    app = create_app(path, router=None if path else Router(registry))
+    settings = server_settings(app, host, registry.server.port if port is None else port)
     if dry_run:
-        print(f"{source}: {len(registry.catalog)} deployments; would serve {address}/v1")
+        print(f"{source}: {len(registry.catalog)} deployments; would serve http://{host}:{settings.port}/v1")
         return
-    print(
-        f"pointsman serves {len(registry.catalog)} deployments from {source} at {address}/v1", file=sys.stderr
-    )
-    _run(uvicorn.Server(settings))
+    listener = _bind(host, settings.port)
+    address = f"http://{host}:{listener.getsockname()[1]}/v1"
+    print(f"pointsman serves {len(registry.catalog)} deployments from {source} at {address}", file=sys.stderr)
+    _run(uvicorn.Server(settings), listener)
 
 
-def _run(server: uvicorn.Server) -> None:
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        print(
+            f"pointsman serve: cannot bind {host}:{port}: {error.strerror}; choose another --port",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1) from None
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; exit status 1 when the server could not start."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(server.serve())
+        runner.run(server.serve(sockets=[listener]))
     if not server.started:
         raise typer.Exit(1)

@@ -159,5 +159,7 @@ def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _max_output_tokens(body: dict[str, Any]) -> int | None:
-    newer = integer(body, "max_completion_tokens", at_least=1)
-    return newer if newer is not None else integer(body, "max_tokens", at_least=1)
+    newer = integer(body, "max_completion_tokens", at_least=0)
+    limit = newer if newer is not None else integer(body, "max_tokens", at_least=0)
+    # OpenAI's schema allows 0, and what it means is the upstream's to say; any answer has a token.
+    return limit if limit is None else max(1, limit)
