@@ -34,7 +34,7 @@ def dangling_references(document: Document) -> list[str]:
 def unserved_baseline(document: Document) -> list[str]:
     """A baseline model that no deployment serves has no price to compare with."""
     baseline = document.data.get("baseline_model")
-    served = {deployment.get("model") for _, deployment in _deployments(document.data)}
+    served = [deployment.get("model") for _, deployment in _deployments(document.data)]
     if (
         not isinstance(baseline, str)
         or baseline in served

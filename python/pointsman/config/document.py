@@ -21,6 +21,8 @@ from pointsman.config.problems import Origin, Path, format_path, show
 _TAG: Final = "tag:yaml.org,2002:"
 # An alias is walked again wherever it is used; this bounds what a few nested ones can blow up to.
 MAX_NODES = 200_000
+# Longer integers are out of every range; as decimals they can still be shown, as Python's int refuses to be.
+_MAX_INT_BITS = 128
 
 
 class _Loader(yaml.SafeLoader):
@@ -189,8 +191,11 @@ class _Walk:
             return [self.plain(item, (*path, index)) for index, item in enumerate(value)]
         if isinstance(value, str):
             return self.text(value, path)
-        # `str` gives the shortest decimal that is this float: 0.15, not 0.1499999999999999944.
-        return Decimal(str(value)) if isinstance(value, float) else value
+        if isinstance(value, float):
+            # The shortest decimal that is this float: 0.15, not 0.1499999999999999944.
+            return Decimal(str(value))
+        is_huge = isinstance(value, int) and value.bit_length() > _MAX_INT_BITS
+        return Decimal(value) if is_huge else value
 
 
 def _number(text: str) -> int | Decimal | str:

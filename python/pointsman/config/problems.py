@@ -57,7 +57,8 @@ class Origin:
     def problem(self, path: Path, text: str) -> str:
         """One line: place, key path, and what is wrong with the remedy."""
         key_path = format_path(path)
-        return f"{self.where(path)}: {key_path}: {text}" if key_path else f"{self.where(path)}: {text}"
+        line = f"{self.where(path)}: {key_path}: {text}" if key_path else f"{self.where(path)}: {text}"
+        return _one_line(line)
 
     def in_order(self, problems: Iterable[str]) -> list[str]:
         """The problems from the top of the file to its end; those of one line as they came."""
@@ -80,7 +81,7 @@ def format_path(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif not _PLAIN_KEY.fullmatch(part):
+        elif not _PLAIN_KEY.fullmatch(part) or not part.isprintable():
             text += f"[{_one_line(part)!r}]".replace("'", '"')
         else:
             text += f".{part}" if text else part
