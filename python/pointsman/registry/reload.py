@@ -144,7 +144,7 @@ class ConfigWatcher:
             directories = _directories(self.path)
             changes = awatch(
                 *directories,
-                watch_filter=None,
+                watch_filter=self._is_about_config,
                 debounce=self._debounce_ms,
                 step=min(_STEP_MS, self._debounce_ms),
                 stop_event=self._stop,
@@ -161,6 +161,12 @@ class ConfigWatcher:
     async def _reload_if_changed(self) -> None:
         if await anyio.to_thread.run_sync(_fingerprint, self.path) != self._seen:
             await self._reload_in_turn()
+
+    def _is_about_config(self, _change: object, changed: str) -> bool:
+        """Whether a change may be one of the config; a log file that grows beside it must not wake anyone."""
+        name = Path(changed).name
+        # Kubernetes swaps the symlink `..data`, which the config's own symlink leads through.
+        return name in (self.path.name, self.path.resolve().name) or name.startswith("..")
 
     async def _reload_in_turn(self) -> None:
         async with self._turn:
