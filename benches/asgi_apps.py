@@ -45,6 +45,8 @@ def __getattr__(name: str):
         "routed_by_starlette": _routed_by_starlette,
         "with_fastapi": _fastapi,
     }
+    if name not in makers:
+        raise AttributeError(name)
     return makers[name]()
 
 

@@ -8,6 +8,7 @@ pointsman decides every request among 32 deployments (`model: "auto"`); nginx on
 (`proxy_pass`, kept-alive upstream connections), and is left out when it is not installed. When a row's
 "core 0 busy" is below 1, the generator was the limit: its rate is then a lower bound; CPU a request holds.
 The loop is closed, so above concurrency 1 the added latency is mostly waiting for the one core.
+"ramp" is the time from opening the first connection until all of them had been answered once.
 """
 
 from __future__ import annotations
@@ -177,6 +178,7 @@ def figures(done: Measured) -> dict[str, float]:
         "p50_us": percentile(done.latency_us, 0.5),
         "p99_us": percentile(done.latency_us, 0.99),
         "ttfb_p50_us": percentile(done.ttfb_us, 0.5),
+        "ramp_ms": done.ramp_s * 1e3,
         "busy": done.cpu_s / done.window_s,
         "n_requests": done.n_requests,
         "n_errors": done.n_errors,
@@ -191,7 +193,7 @@ def show(rows: list[dict], about: dict[str, str]) -> None:
         print(f"\n{'streaming, 20 chunks' if stream else 'not streaming'}")
         print(
             f"{'':>4} {'target':10} {'CPU us/request':>20} {'x nginx':>8} {'requests/s':>24} "
-            f"{'added p50 us':>22} {'added p99 us':>24} {'core 0 busy':>12} {'errors':>7}"
+            f"{'added p50 us':>22} {'added p99 us':>24} {'ramp ms':>8} {'core 0 busy':>12} {'errors':>7}"
         )
         for row in (row for row in rows if row["stream"] == stream):
             print(_line(row, rows))
@@ -207,10 +209,11 @@ def _line(row: dict, rows: list[dict]) -> str:
     cpu, ratio = ("-", "-") if is_direct else (column("cpu_us"), _ratio_to_nginx(row, rows))
     added = ("-", "-") if is_direct else (column("added_p50_us"), column("added_p99_us"))
     busy = "-" if is_direct else f"{statistics.median(entry['busy'] for entry in row['rounds']):.2f}"
+    ramp = f"{statistics.median(entry['ramp_ms'] for entry in row['rounds']):,.0f}"
     n_errors = sum(entry["n_errors"] for entry in row["rounds"])
     return (
         f"{row['concurrency']:>4} {row['target']:10} {cpu:>20} {ratio:>8} {column('per_s'):>24} "
-        f"{added[0]:>22} {added[1]:>24} {busy:>12} {n_errors:>7}"
+        f"{added[0]:>22} {added[1]:>24} {ramp:>8} {busy:>12} {n_errors:>7}"
     )
 
 

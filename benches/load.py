@@ -17,6 +17,7 @@ import httptools
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RAMP_TIMEOUT_S = 30.0
 CONNECT_BATCH = 32
 """Connections opened at once; more would overrun a short accept queue."""
 
@@ -63,6 +64,7 @@ class Measured:
         latency_us: Sorted latencies of the answered requests, microseconds.
         ttfb_us: Sorted times to the first byte of the body, microseconds.
         cpu_s: What the probe rose by inside the window (CPU seconds of the server, as a rule).
+        ramp_s: From the first connection to the moment every connection had been answered once.
     """
 
     n_requests: int
@@ -71,6 +73,7 @@ class Measured:
     latency_us: list[float]
     ttfb_us: list[float]
     cpu_s: float
+    ramp_s: float
 
     @property
     def per_s(self) -> float:
@@ -91,7 +94,11 @@ def percentile(ordered: list[float], share: float) -> float:
 def run_load(
     target: Target, *, concurrency: int, warm_up_s: float, window_s: float, probe: Callable[[], float]
 ) -> Measured:
-    """Put `concurrency` requests in flight, warm up, measure one window; `probe` is read at both its ends."""
+    """Put `concurrency` requests in flight, warm up, measure one window; `probe` is read at both its ends.
+
+    The warm-up starts when every connection has been answered once: a server on libuv accepts one connection
+    a turn of its loop, so under load the last of 256 waits for seconds, and would be missing from the window.
+    """
     try:
         from uvloop import new_event_loop
     except ImportError:
@@ -112,14 +119,20 @@ class _Generator:
         self.latency_ns: list[int] = []
         self.ttfb_ns: list[int] = []
         self.n_errors = 0
+        self.n_unanswered = 0
+        self.all_answered = asyncio.Event()
 
     async def run(
         self, concurrency: int, warm_up_s: float, window_s: float, probe: Callable[[], float]
     ) -> Measured:
+        began_s, self.n_unanswered = time.perf_counter(), concurrency
         connections: list[_Connection] = []
         for at in range(0, concurrency, CONNECT_BATCH):
             batch = range(min(CONNECT_BATCH, concurrency - at))
             connections += await asyncio.gather(*(self.connect() for _ in batch))
+        async with asyncio.timeout(RAMP_TIMEOUT_S):
+            await self.all_answered.wait()
+        ramp_s = time.perf_counter() - began_s
         await asyncio.sleep(warm_up_s)
         started_cpu_s, started_s = probe(), time.perf_counter()
         self.is_measuring = True
@@ -137,6 +150,7 @@ class _Generator:
             latency_us=sorted(ns / 1e3 for ns in self.latency_ns),
             ttfb_us=sorted(ns / 1e3 for ns in self.ttfb_ns),
             cpu_s=ended_cpu_s - started_cpu_s,
+            ramp_s=ramp_s,
         )
 
     async def connect(self) -> _Connection:
@@ -150,6 +164,7 @@ class _Connection(asyncio.Protocol):
         self._generator = generator
         self._last = b""
         self._in_flight = False
+        self._is_answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # uvloop and asyncio set TCP_NODELAY themselves
@@ -177,6 +192,11 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         ended_ns = time.perf_counter_ns()
         generator, self._in_flight = self._generator, False
+        if not self._is_answered:
+            self._is_answered = True
+            generator.n_unanswered -= 1
+            if generator.n_unanswered == 0:
+                generator.all_answered.set()
         is_whole = not generator.is_stream or b"[DONE]" in self._last
         if self._parser.get_status_code() != 200 or not is_whole:
             generator.n_errors += 1

@@ -65,7 +65,7 @@ def table_of(answered: Sequence[Answered], real_model: str | None) -> Table:
     table = Table(show_lines=True, padding=(0, 0), pad_edge=False)
     table.add_column("request", max_width=16)
     table.add_column("task profile", max_width=14)
-    table.add_column("chosen deployment, and why", min_width=30, ratio=1)
+    table.add_column("chosen deployment, and why", ratio=1, overflow="fold")
     for name in ("cost\nµ$", "base-\nline µ$", "latency\nms", "over-\nhead µs"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in answered:
