@@ -57,6 +57,7 @@ def server_settings(app: Starlette, host: str, port: int) -> uvicorn.Config:
         port=port,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         log_level="warning",
         timeout_graceful_shutdown=_DRAIN_S,
         **settings,
