@@ -31,7 +31,6 @@ def config() -> dict[str, Any]:
     models = dict(zip(quality, PROVIDERS, strict=True))
     capabilities = ["tools", "json_object", "json_schema", "vision", "logprobs"]
     return {
-        "server": {"max_body_mb": 1},
         "providers": {name: {"base_url": f"http://127.0.0.1:1/{name}"} for name in PROVIDERS},
         "models": {
             model: {"quality": value, "context_window": 8000, "capabilities": capabilities}
@@ -88,10 +87,11 @@ def serving(app: Any) -> Iterator[str]:
 
 
 @contextmanager
-def scripted_gateway(scripts: dict[str, list[Any]]) -> Iterator[Gateway]:
+def scripted_gateway(scripts: dict[str, list[Any]], max_body_mb: float = 1) -> Iterator[Gateway]:
     """A gateway whose providers follow scripts; a provider without one answers "ok" for ever."""
     providers = {name: ScriptedProvider(name, scripts.get(name, [Answer("ok")])) for name in PROVIDERS}
-    registry = registry_from_config(parse_config(config(), source="test"))
+    settings = config() | {"server": {"max_body_mb": max_body_mb}}
+    registry = registry_from_config(parse_config(settings, source="test"))
     router = Router(registry, providers=providers)
     with serving(create_app(router=router)) as url:
         yield Gateway(url, router, providers, registry.catalog.deployments)

@@ -35,6 +35,8 @@ _PROVIDER_STATUS = {
     "provider_unavailable": 503,
     "provider_unreachable": 502,
 }
+_MAX_MESSAGE = 1000
+_MAX_PARAM = 100
 _PARAM_PATH = re.compile(r"(messages|tools|response_format)[\w.\[\]]*")
 _TYPE_BY_FAULT = {
     "caller": "invalid_request_error",
@@ -80,10 +82,20 @@ class Failure:
 
 
 def _body(message: str, code: str, param: str | None, decision_id: str | None) -> dict[str, Any]:
-    kind = _TYPE_BY_FAULT[code.split("_", 1)[0]]
     return {
-        "error": {"message": message, "type": kind, "code": code, "param": param, "decision_id": decision_id}
+        "error": {
+            "message": _clipped(message, _MAX_MESSAGE),
+            "type": _TYPE_BY_FAULT[code.split("_", 1)[0]],
+            "code": code,
+            "param": param and _clipped(param, _MAX_PARAM),
+            "decision_id": decision_id,
+        }
     }
+
+
+def _clipped(text: str, n_characters: int) -> str:
+    """A text that repeats what the caller sent, kept short."""
+    return text if len(text) <= n_characters else text[: n_characters - 1] + "…"
 
 
 def _infeasible(error: NoFeasibleDeployment) -> Failure:

@@ -147,7 +147,7 @@ def flag(value: Any, param: str) -> bool:
 def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     """Words that end an error about an unknown name: the nearest known one, or the few that are known."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name[:100], known, n=1)  # quadratic in the name's length
     if near:
         return f"; did you mean {prefix}{near[0]}?"
     return f"; known: {', '.join(prefix + each for each in sorted(known))}" if len(known) <= 16 else ""
