@@ -228,7 +228,8 @@ async def test_every_malformed_answer_is_a_provider_error(
 
 
 async def test_a_rate_limit_says_how_long_to_wait(make_provider, serve):
-    server = serve(lambda _: answer(b"", status="429 x", headers={"retry-after": DATE}))
+    date = formatdate(time() + 100, usegmt=True)
+    server = serve(lambda _: answer(b"", status="429 x", headers={"retry-after": date}))
     with pytest.raises(ProviderError) as caught:
         await make_provider(server.url).complete(CALL)
     assert 80 < (caught.value.retry_after_s or 0) <= 101

@@ -24,11 +24,11 @@ from pointsman.providers.transport import (
     check_header,
     malformed,
     raise_timeout,
+    tls_context,
     unreachable,
 )
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 _MAX_IDLE_S = 60.0
 """Age at which an idle connection is not used again; middleboxes forget idle ones after some minutes."""
+
+
+_MAX_HEADS = 64
+"""Request heads kept; an adapter has one for each of its few URLs."""
+
+_ALPN = ("http/1.1",)
 
 
 class _Origin(NamedTuple):
@@ -58,7 +64,6 @@ class AsyncioTransport:
         self.settings = settings
         self._heads: dict[tuple[str, str], bytes] = {}
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
-        self._tls: ssl.SSLContext | None = None
 
     async def send(self, call: HttpCall) -> HttpReply:
         """Send a request and read the whole answer."""
@@ -89,7 +94,8 @@ class AsyncioTransport:
         else:
             key = (call.method, call.url)
             head = self._heads.get(key) or self._head(call.method, origin, self.settings.headers, {})
-            self._heads[key] = head
+            if len(self._heads) < _MAX_HEADS:
+                self._heads[key] = head
         body = call.body
         if body is None:
             return head + b"\r\n"
@@ -103,17 +109,6 @@ class AsyncioTransport:
         lower = {"host": origin.authority, **{name.lower(): value for name, value in headers.items()}}
         lines = "".join(f"{name}: {value}\r\n" for name, value in lower.items())
         return f"{method} {origin.path} HTTP/1.1\r\n{lines}".encode("ascii")
-
-    def _tls_context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            # httpx's: certifi's roots or SSL_CERT_FILE, so that both transports trust the same.
-            from httpx import create_ssl_context
-
-            self._tls = create_ssl_context()
-            self._tls.set_alpn_protocols(["http/1.1"])
-            if self.settings.ca_file:
-                self._tls.load_verify_locations(cafile=self.settings.ca_file)
-        return self._tls
 
 
 class _Pool:
@@ -151,7 +146,7 @@ class _Pool:
                     lambda: Connection(lambda lost: self._forget(origin, lost)),
                     origin.host,
                     origin.port,
-                    ssl=self._owner._tls_context() if origin.is_tls else None,
+                    ssl=tls_context(settings.ca_file, _ALPN) if origin.is_tls else None,
                 )
         except TimeoutError:
             if limit_s <= deadline_s:

@@ -20,6 +20,7 @@ from pointsman.providers.transport import (
     malformed,
     raise_timeout,
     running_loop,
+    tls_context,
     unreachable,
 )
 
@@ -78,11 +79,10 @@ class HttpxTransport:
 
     def _build(self) -> httpx.AsyncClient:
         settings = self.settings
-        tls = httpx.create_ssl_context()
-        if settings.ca_file:
-            tls.load_verify_locations(cafile=settings.ca_file)
+        # httpx sets the protocols itself, so those that offer HTTP/2 have a context apart.
+        protocols = ("http/1.1", "h2") if settings.http2 else ("http/1.1",)
         return httpx.AsyncClient(
-            verify=tls,
+            verify=tls_context(settings.ca_file, protocols),
             http2=settings.http2,
             proxy=settings.proxy,
             limits=_LIMITS,

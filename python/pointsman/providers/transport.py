@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import urlsplit
 
 from pointsman.errors import ProviderError, ProviderTimeout, ProviderUnreachable, RequestError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
@@ -205,6 +207,22 @@ def check_header(name: str, value: str) -> None:
         raise RequestError(
             f"header {name!r}: the value holds a control or non-ASCII character; remove it", param=name
         )
+
+
+@lru_cache(maxsize=32)
+def tls_context(ca_file: str | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
+    """Return the TLS context of all connections that trust these roots and offer these protocols.
+
+    Roots are httpx's, certifi's or SSL_CERT_FILE's, so that asyncio and httpx trust the same. Reading them
+    takes some 20 ms; it is done once, and not on import.
+    """
+    from httpx import create_ssl_context
+
+    context = create_ssl_context()
+    context.set_alpn_protocols(list(protocols))
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
 
 
 def running_loop() -> object:
