@@ -96,8 +96,8 @@ def run_load(
 ) -> Measured:
     """Put `concurrency` requests in flight, warm up, measure one window; `probe` is read at both its ends.
 
-    The warm-up starts when every connection has been answered once: a server on libuv accepts one connection
-    a turn of its loop, so under load the last of 256 waits for seconds, and would be missing from the window.
+    Every connection is answered once, and then held, until all have been: a server on libuv accepts one
+    connection a turn of its loop, so under load the last of 256 would wait for seconds, outside the window.
     """
     try:
         from uvloop import new_event_loop
@@ -121,6 +121,7 @@ class _Generator:
         self.n_errors = 0
         self.n_unanswered = 0
         self.all_answered = asyncio.Event()
+        self.held: list[_Connection] = []
 
     async def run(
         self, concurrency: int, warm_up_s: float, window_s: float, probe: Callable[[], float]
@@ -130,8 +131,12 @@ class _Generator:
         for at in range(0, concurrency, CONNECT_BATCH):
             batch = range(min(CONNECT_BATCH, concurrency - at))
             connections += await asyncio.gather(*(self.connect() for _ in batch))
-        async with asyncio.timeout(RAMP_TIMEOUT_S):
-            await self.all_answered.wait()
+        try:
+            async with asyncio.timeout(RAMP_TIMEOUT_S):
+                await self.all_answered.wait()
+        except TimeoutError:
+            waiting = f"{self.n_unanswered} of {concurrency} connections"
+            raise SystemExit(f"{waiting} had no answer from port {self.port} in {RAMP_TIMEOUT_S} s") from None
         ramp_s = time.perf_counter() - began_s
         await asyncio.sleep(warm_up_s)
         started_cpu_s, started_s = probe(), time.perf_counter()
@@ -153,6 +158,14 @@ class _Generator:
             ramp_s=ramp_s,
         )
 
+    def answered_first(self) -> None:
+        """A connection has its first answer; the last one to get it releases all that were held."""
+        self.n_unanswered -= 1
+        if self.n_unanswered == 0:
+            self.all_answered.set()
+            for held in self.held:
+                asyncio.get_running_loop().call_soon(held.send)
+
     async def connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self.port)
@@ -169,13 +182,13 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # uvloop and asyncio set TCP_NODELAY themselves
         self._parser = httptools.HttpResponseParser(self)
-        self._send()
+        self.send()
 
     def abort(self) -> None:
         self._in_flight = False
         self._transport.abort()
 
-    def _send(self) -> None:
+    def send(self) -> None:
         self._first_ns = 0
         self._in_flight = True
         self._sent_ns = time.perf_counter_ns()
@@ -194,9 +207,7 @@ class _Connection(asyncio.Protocol):
         generator, self._in_flight = self._generator, False
         if not self._is_answered:
             self._is_answered = True
-            generator.n_unanswered -= 1
-            if generator.n_unanswered == 0:
-                generator.all_answered.set()
+            generator.answered_first()
         is_whole = not generator.is_stream or b"[DONE]" in self._last
         if self._parser.get_status_code() != 200 or not is_whole:
             generator.n_errors += 1
@@ -205,9 +216,11 @@ class _Connection(asyncio.Protocol):
             generator.ttfb_ns.append(self._first_ns - self._sent_ns)
         if generator.is_stopping:
             return
-        if self._parser.should_keep_alive():
+        if self._parser.should_keep_alive() and not generator.all_answered.is_set():
+            generator.held.append(self)
+        elif self._parser.should_keep_alive():
             # The parser object must not be fed from inside its own callback.
-            asyncio.get_running_loop().call_soon(self._send)
+            asyncio.get_running_loop().call_soon(self.send)
         else:
             self._transport.close()
 
