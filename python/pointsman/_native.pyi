@@ -71,7 +71,7 @@ class Catalog:
 
         Raises:
             UnknownName: No such deployment.
-            InvalidInput: More cached than input tokens.
+            InvalidInput: More cached than input tokens, or a batch price asked of a deployment without one.
         """
 
 @final
@@ -171,7 +171,7 @@ class Core:
         Raises:
             NoFeasibleDeployment: The constraints exclude every deployment.
             InvalidInput: No message, a lone surrogate in a text, a limit that is NaN or out of range.
-            UnknownName: `quality_like` or an allowed model that the catalog does not hold.
+            UnknownName: `quality_like`, an allowed model or a preferred provider that the catalog does not hold.
         """
     def decide_many(
         self, requests: Sequence[Request], *, now_s: float, seed: int

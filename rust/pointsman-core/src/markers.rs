@@ -1,4 +1,4 @@
-//! Cue words of a text: one aho-corasick pass over its windows.
+//! Cue words of a text: one aho-corasick pass over its windows (a second one only where it is not all ASCII).
 //!
 //! A cue counts more where instructions stand (the head and the tail of a text), less inside code fences, and
 //! not at all inside boilerplate that agents paste in (`<system-reminder>` blocks).
@@ -33,19 +33,27 @@ struct Automaton {
     patterns: Vec<Pattern>,
 }
 
-/// Built on first use, about a millisecond; a constant in all but name.
-static AUTOMATON: LazyLock<Automaton> = LazyLock::new(build);
+/// Two automata, so that ASCII text is searched in a small table that stays in the cache.
+struct Lexicon {
+    ascii: Automaton,
+    other: Automaton,
+}
+
+/// Built on first use, in some ten milliseconds; a constant in all but name.
+static LEXICON_AUTOMATA: LazyLock<Lexicon> = LazyLock::new(|| Lexicon {
+    ascii: build(str::is_ascii),
+    other: build(|word| !word.is_ascii()),
+});
 
 #[allow(clippy::expect_used)] // The patterns are constants; the tests build them.
-fn build() -> Automaton {
+fn build(belongs: fn(&str) -> bool) -> Automaton {
     let mut texts = Vec::new();
     let mut patterns = Vec::new();
     for &(cue, edge, weight, words) in LEXICON {
-        for word in words.split('|') {
-            texts.push(word.to_owned());
-            patterns.push(Pattern { cue, edge, weight });
-            if let Some(capitalised) = capitalised(word) {
-                texts.push(capitalised);
+        for word in words.split('|').filter(|word| belongs(word)) {
+            let forms = std::iter::once(word.to_owned()).chain(capitalised(word));
+            for form in forms {
+                texts.push(form);
                 patterns.push(Pattern { cue, edge, weight });
             }
         }
@@ -94,14 +102,33 @@ impl Marks {
     }
 
     fn scan(&mut self, bytes: &[u8], offset: usize, n_bytes: usize, state: &mut Context) {
-        let automaton = &*AUTOMATON;
+        let lexicon = &*LEXICON_AUTOMATA;
+        self.search(&lexicon.ascii, bytes, offset, n_bytes, state);
+        if !bytes.is_ascii() {
+            self.search(
+                &lexicon.other,
+                bytes,
+                offset,
+                n_bytes,
+                &mut Context::default(),
+            );
+        }
+    }
+
+    fn search(
+        &mut self,
+        automaton: &Automaton,
+        bytes: &[u8],
+        offset: usize,
+        n_bytes: usize,
+        state: &mut Context,
+    ) {
         for found in automaton.search.find_overlapping_iter(bytes) {
             let pattern = &automaton.patterns[found.pattern().as_usize()];
             if pattern.edge == Edge::Word && !stands_alone(bytes, found.start(), found.end()) {
                 continue;
             }
-            let at = offset + found.start();
-            let weight = pattern.weight * zone(at, n_bytes);
+            let weight = pattern.weight * zone(offset + found.start(), n_bytes);
             match pattern.cue {
                 Cue::ReminderOpen => state.is_muted = true,
                 Cue::ReminderClose => state.is_muted = false,
@@ -147,7 +174,7 @@ fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
 
 /// Builds the automaton now, so that the first decision does not pay for it.
 pub(crate) fn warm_up() {
-    LazyLock::force(&AUTOMATON);
+    LazyLock::force(&LEXICON_AUTOMATA);
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What holds for every catalog and request.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests: a panic is the report.
+
 mod common;
 
 use common::{NOW_S, decide, document, limits, ranking, request, router, text};

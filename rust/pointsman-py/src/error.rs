@@ -1,7 +1,7 @@
 //! The exceptions, and the one road from the core's errors to them.
 
 use pointsman_core::{Error, ErrorKind, Infeasible};
-use pyo3::exceptions::{PyException, PyKeyError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyKeyError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -133,7 +133,10 @@ pub(crate) fn no_feasible(py: Python<'_>, infeasible: Infeasible) -> PyResult<Bo
 pub(crate) fn of_field<'a>(field: &'a str, remedy: &'a str) -> impl Fn(PyErr) -> PyErr + 'a {
     move |error| {
         Python::attach(|py| {
-            if error.is_instance_of::<PyTypeError>(py) || error.is_instance_of::<PyValueError>(py) {
+            let is_wrong_type = error.is_instance_of::<PyTypeError>(py);
+            let is_wrong_value = error.is_instance_of::<PyValueError>(py)
+                || error.is_instance_of::<PyOverflowError>(py);
+            if is_wrong_type || is_wrong_value {
                 return invalid(field, error.value(py), remedy);
             }
             error
