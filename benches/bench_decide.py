@@ -106,8 +106,9 @@ def main() -> None:
         }
         for size in SIZES
     ]
+    about = machine()
     report = {
-        "machine": machine(),
+        "machine": about,
         "rows": rows,
         "decide_many_per_second": per_second(core),
         "bar_1kb_p50_us": BAR_US,

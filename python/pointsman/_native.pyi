@@ -171,7 +171,7 @@ class Core:
         Raises:
             NoFeasibleDeployment: The constraints exclude every deployment.
             InvalidInput: No message, a lone surrogate in a text, a limit that is NaN or out of range.
-            UnknownName: `quality_like`, an allowed model or a preferred provider that the catalog does not hold.
+            UnknownName: `quality_like`, an allowed model or a provider the catalog does not hold.
         """
     def decide_many(
         self, requests: Sequence[Request], *, now_s: float, seed: int
