@@ -33,20 +33,21 @@ struct Automaton {
     patterns: Vec<Pattern>,
 }
 
-/// Two automata, so that ASCII text is searched in a small table that stays in the cache.
+/// Two automata, so that ASCII text is searched by the fast one (4 MB, built in about 15 ms) without the bytes of
+/// other scripts widening its table, and the rarer one costs little memory.
 struct Lexicon {
     ascii: Automaton,
     other: Automaton,
 }
 
-/// Built on first use, in some ten milliseconds; a constant in all but name.
+/// Built on first use; a constant in all but name.
 static LEXICON_AUTOMATA: LazyLock<Lexicon> = LazyLock::new(|| Lexicon {
-    ascii: build(str::is_ascii),
-    other: build(|word| !word.is_ascii()),
+    ascii: build(AhoCorasickKind::DFA, str::is_ascii),
+    other: build(AhoCorasickKind::ContiguousNFA, |word| !word.is_ascii()),
 });
 
 #[allow(clippy::expect_used)] // The patterns are constants; the tests build them.
-fn build(belongs: fn(&str) -> bool) -> Automaton {
+fn build(kind: AhoCorasickKind, belongs: fn(&str) -> bool) -> Automaton {
     let mut texts = Vec::new();
     let mut patterns = Vec::new();
     for &(cue, edge, weight, words) in LEXICON {
@@ -60,7 +61,7 @@ fn build(belongs: fn(&str) -> bool) -> Automaton {
     }
     let search = AhoCorasick::builder()
         .match_kind(MatchKind::Standard)
-        .kind(Some(AhoCorasickKind::DFA))
+        .kind(Some(kind))
         .ascii_case_insensitive(true)
         .build(&texts)
         .expect("the lexicon's patterns fit an automaton");

@@ -109,8 +109,8 @@ fn help(name: &str, rejection: &Rejection) -> String {
         (Bound::Number(limit), Bound::Number(value)) => {
             format!(
                 "nearest: {name} with {field} {} (limit {}); ",
-                rounded_up(value),
-                short(limit)
+                rounded(value, f64::round),
+                limit
             )
         }
         _ => String::new(),
@@ -162,10 +162,6 @@ const N_DIGITS: i32 = 4;
 fn step(value: f64) -> f64 {
     let magnitude = value.abs().max(1e-12).log10().floor() as i32;
     10f64.powi((magnitude + 1 - N_DIGITS).min(0))
-}
-
-fn short(value: f64) -> String {
-    format!("{value}")
 }
 
 /// The value at four digits (whole above 1,000), never below it: a remedy must suffice.

@@ -134,11 +134,11 @@ fn check_numbers<S>(request: &Request<S>) -> Result<(), Error> {
     let (constraints, preferences) = (&request.constraints, &request.preferences);
     at_least_zero("max_cost_usd", constraints.max_cost_usd)?;
     at_least_zero(
-        "provider.max_price.input",
+        "provider.max_price.prompt",
         preferences.max_input_price_usd_per_mtok,
     )?;
     at_least_zero(
-        "provider.max_price.output",
+        "provider.max_price.completion",
         preferences.max_output_price_usd_per_mtok,
     )?;
     positive("max_latency_ms", constraints.max_latency_ms)?;
