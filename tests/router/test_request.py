@@ -49,6 +49,10 @@ def test_fields_we_do_not_know_go_upstream_and_ours_do_not():
     assert set(chat.request.parameters) == {"temperature", "some_new_field"}
 
 
+def test_parameters_that_are_null_or_off_demand_nothing():
+    assert parse(body(logprobs=False, seed=None, tools=[])).request.parameters == ("tools",)
+
+
 def test_the_request_overrides_the_policy_field_by_field():
     chat = parse(body(pointsman={"min_quality": 0.2}), policy=Strict)
     assert chat.request.constraints == Constraints(min_quality=0.2, max_cost_usd=0.5)

@@ -80,9 +80,7 @@ class ChatRequest:
             n_choices=integer(body, "n", at_least=1) or 1,
             stream=boolean(body, "stream"),
             service_tier=string(body, "service_tier"),
-            parameters=tuple(
-                name for name in body if name not in COMMON_FIELDS and name not in ROUTING_FIELDS
-            ),
+            parameters=_parameters(body),
             allowed_models=_allowed_models(model, body, policy),
             constraints=constrained(policy.constraints, block),
             preferences=read_preferences(body.get("provider"), policy.preferences),
@@ -124,6 +122,18 @@ def chat_body(messages: Any, model: str, stream: bool, arguments: dict[str, Any]
     if block:
         body["pointsman"] = block
     return {**body, **extra}
+
+
+def _parameters(body: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the optional parameters that are used: neither null nor switched off."""
+    return tuple(
+        name
+        for name, value in body.items()
+        if value is not None
+        and value is not False
+        and name not in COMMON_FIELDS
+        and name not in ROUTING_FIELDS
+    )
 
 
 def _required_model(body: dict[str, Any]) -> str:

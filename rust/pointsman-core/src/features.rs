@@ -136,9 +136,10 @@ fn needs<S: AsRef<str>>(request: &Request<S>) -> Capabilities {
             Capability::JsonSchema,
             request.response_format == ResponseFormat::JsonSchema,
         ),
+        // Few price lists say who has them, and an answer without is still an answer: a need only on demand.
         (
             Capability::Logprobs,
-            asks("logprobs") || asks("top_logprobs"),
+            request.preferences.require_parameters && (asks("logprobs") || asks("top_logprobs")),
         ),
     ];
     let demanded = demands.iter().filter(|(_, is_demanded)| *is_demanded);

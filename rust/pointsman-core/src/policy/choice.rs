@@ -195,8 +195,14 @@ impl Order<'_> {
         let n_meeting = peers.iter().filter(|index| meets(**index)).count();
         let complexity = profile.complexity.label.name();
         match need {
+            Need::Floor(floor) if n_meeting == 1 => {
+                format!("the only one that meets quality floor {floor:.2}")
+            }
             Need::Floor(floor) => {
                 format!("cheapest of {n_meeting} that meet quality floor {floor:.2}")
+            }
+            Need::Near { best, .. } if meets(first) && n_meeting == 1 => {
+                format!("best quality {best:.2}, and no other is near enough ({complexity})")
             }
             Need::Near { best, tolerance } if meets(first) => format!(
                 "cheapest of {n_meeting} deployments within {tolerance:.2} of the best quality {best:.2} ({complexity})"
