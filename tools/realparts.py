@@ -1,6 +1,6 @@
 """Installs what the tests marked `real` need into the checkout's `.realparts/`; quick when it is all there.
 
-A small model with its server, and the older major version of the `openai` client that frameworks still resolve.
+A small model with its server, and the older major version of the `openai` client that frameworks resolve.
 """
 
 from __future__ import annotations
