@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY ?= python3
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PIP_QUIET := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A wheel built from source on a developer's machine may not ask for a debug core: it is 10x slower.
 MATURIN := $(BIN)/maturin develop --quiet --release --extras gateway
 
@@ -14,7 +16,7 @@ help: ## list the targets
 $(VENV)/.ready: requirements-dev.txt
 	@echo "== setting up $(VENV)"
 	$(PY) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install -r requirements-dev.txt
 	@touch $@
 
 build: $(VENV)/.ready ## set up .venv and build the native core into it

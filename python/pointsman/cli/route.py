@@ -106,11 +106,12 @@ def _profile_line(profile: dict[str, Any]) -> str:
         for axis in ("complexity", "domain", "structure", "latency")
     )
     output = profile["output_tokens"]
-    return f"{axes}; {profile['n_input_tokens']} tokens in, {output['p50']} (p90 {output['p90']}) out"
+    return f"{axes}; {profile['n_input_tokens']} tokens in, {output['p50']:.0f} (p90 {output['p90']:.0f}) out"
 
 
 def _candidates_table(decision: dict[str, Any]) -> Table:
     table = Table("deployment", "quality", "cost USD", "latency p95 ms", "verdict")
+    table.columns[0].overflow = "fold"  # a name cut short is no name
     for candidate in decision["candidates"]:
         is_chosen = candidate["deployment"] == decision["deployment"]
         table.add_row(
