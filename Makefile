@@ -21,7 +21,7 @@ $(VENV)/.ready: requirements-dev.txt
 
 build: $(VENV)/.ready ## set up .venv and build the native core into it
 	@echo "== building the native core"
-	$(MATURIN)
+	$(MATURIN) > /dev/null
 
 demo: build ## run the main job: a dozen requests, a real small model, three simulated providers
 	$(BIN)/pointsman demo
