@@ -43,6 +43,7 @@ realparts: build ## install the real model and clients that the tests marked `re
 	$(BIN)/python tools/realparts.py
 
 bench: build ## print the speed figures of the README and the notes
+	$(BIN)/python benches/bench_import.py
 	$(BIN)/python benches/bench_decide.py
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py
