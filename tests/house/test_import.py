@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import pointsman
 
 QUIET_IMPORT = """
@@ -46,9 +48,5 @@ def test_the_public_surface_is_what_init_lists():
 
 
 def test_unknown_name_is_an_attribute_error():
-    try:
+    with pytest.raises(AttributeError, match="Ruoter"):
         pointsman.Ruoter  # noqa: B018
-    except AttributeError as error:
-        assert "Ruoter" in str(error)
-    else:
-        raise AssertionError("no error")
