@@ -36,7 +36,7 @@ from pointsman.errors import ProviderError
 from pointsman.providers.transport import (
     FINISH_S,
     Body,
-    HttpReply,
+    Sender,
     check_header,
     raise_timeout,
     unreachable,
@@ -57,19 +57,12 @@ _T = TypeVar("_T")
 _MAX_IDLE = timedelta(seconds=60)
 
 
-class PyreqwestTransport:
+class PyreqwestTransport(Sender):
     """pyreqwest behind the `Transport` interface; the first call makes the client, and with it a thread."""
 
     def __init__(self, settings: TransportSettings) -> None:
-        for name, value in settings.headers.items():
-            check_header(name, value)
-        self.settings = settings
+        super().__init__(settings)
         self._client: Client | None = None
-
-    async def send(self, call: HttpCall) -> HttpReply:
-        """Send a request and read the whole answer."""
-        async with _Exchange(self, call) as answer:
-            return HttpReply(answer.status, answer.headers, await answer.read())
 
     def stream(self, call: HttpCall) -> _Exchange:
         """Send a request; entering waits for status and headers, leaving closes."""
