@@ -32,6 +32,7 @@ class Target:
         model: Name of its model in the catalog.
         provider: Name of its provider.
         upstream_model: What the provider calls the model.
+        service_tier: The tier to ask the provider for; `None`: its default.
         client: The provider's adapter.
     """
 
@@ -39,7 +40,12 @@ class Target:
     model: str
     provider: str
     upstream_model: str
+    service_tier: str | None
     client: Provider
+
+    def call(self, body: Mapping[str, Any]) -> ProviderCall:
+        """The call that asks this deployment to answer `body`."""
+        return ProviderCall(upstream_model=self.upstream_model, service_tier=self.service_tier, body=body)
 
 
 class Attempts:
@@ -67,7 +73,11 @@ class Attempts:
 
     def exhausted(self) -> ProviderError:
         """The error of a request that no deployment answered."""
-        if len(self.failures) == 1:
+        error: ProviderError
+        if not self.failures:
+            message = "every deployment of this decision has left the config; ask again"
+            error = ProviderError(message, provider="", code="provider_exhausted")
+        elif len(self.failures) == 1:
             error = self.failures[0]
         else:
             error = ProvidersExhausted(self.failures, tuple(self.made))
@@ -101,9 +111,7 @@ async def complete(
     for target in targets:
         started_s = perf_counter()
         try:
-            reply = await target.client.complete(
-                ProviderCall(upstream_model=target.upstream_model, body=body)
-            )
+            reply = await target.client.complete(target.call(body))
         except ProviderError as failure:
             attempts.failed(target, failure, started_s)
             continue
@@ -172,7 +180,7 @@ async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attemp
 
 
 async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
-    context = target.client.stream(ProviderCall(upstream_model=target.upstream_model, body=body))
+    context = target.client.stream(target.call(body))
     stream = await context.__aenter__()
     first: deque[dict[str, Any]] = deque()
     rest = aiter(stream)
