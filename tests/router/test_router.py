@@ -2,7 +2,14 @@
 
 import pytest
 
-from pointsman import NoFeasibleDeployment, PointsmanError, ProvidersExhausted, RequestError, Router
+from pointsman import (
+    NoFeasibleDeployment,
+    PointsmanError,
+    ProvidersExhausted,
+    ProviderTimeout,
+    RequestError,
+    Router,
+)
 from pointsman.config import parse_config
 from pointsman.providers.scripted import Answer, BrokenStream, Failure, Hang, ScriptedProvider
 from pointsman.registry import registry_from_config
@@ -159,3 +166,27 @@ async def test_a_tool_call_without_usage_is_not_free():
         answer = await router.complete("hello", model="nano")
     assert answer.usage.is_estimated
     assert answer.usage.n_output_tokens >= 1000
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_deadline_ends_the_waiting_for_providers(is_stream):
+    promising = config()
+    for deployment in promising["deployments"]:  # predicted fast, so that the deadline is feasible
+        deployment["latency"] = {"ttft_p50_ms": 1, "ttft_p95_ms": 2, "tokens_per_s": 100_000}
+    providers = {name: ScriptedProvider(name, [Hang()]) for name in PROVIDERS}
+    async with Router.from_config(promising, providers=providers) as router:
+        arguments = {"models": ["nano", "frontier"], "deadline": 0.2}
+        asked = anext(router.stream("hi", **arguments)) if is_stream else router.complete("hi", **arguments)
+        with pytest.raises(ProviderTimeout, match=r"deadline of 0.2 s"):
+            await asked
+    assert providers["alpha"].n_cancelled == 1
+    assert not providers["gamma"].calls
+
+
+async def test_a_stream_without_a_token_is_a_failure():
+    router, _ = router_with(
+        alpha=[Answer("", n_chunks=1, finish_reason="")], beta=[Answer("b")], gamma=[Answer("b")]
+    )
+    async with router, router.stream("hello", model="auto:cheap") as stream:
+        assert stream.target.deployment != "nano@alpha"
+        assert stream.attempts.made[0].error_code == "provider_malformed"

@@ -7,16 +7,19 @@ Each deployment is called at most once a request, in the decision's rank order. 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from pointsman.errors import ProviderError, ProvidersExhausted
+from anyio import fail_after
+
+from pointsman.errors import ProviderError, ProvidersExhausted, ProviderTimeout
 from pointsman.providers.provider import ProviderCall
 from pointsman.types import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from pointsman.providers.provider import Provider, ProviderReply, ProviderStream
@@ -92,6 +95,26 @@ class Attempts:
                 deployment=target.deployment, status=status, error_code=error_code, latency_ms=elapsed_s * 1e3
             )
         )
+
+
+@contextmanager
+def within(deadline_s: float | None, attempts: Attempts) -> Iterator[None]:
+    """Give up on providers after `deadline_s` seconds; `None`: never.
+
+    Raises:
+        ProviderTimeout: The time is over; its phase is `deadline`.
+    """
+    if deadline_s is None:
+        yield
+        return
+    try:
+        with fail_after(deadline_s):
+            yield
+    except TimeoutError:
+        message = f"no answer within the request's deadline of {deadline_s:g} s; allow more time"
+        error = ProviderTimeout(message, provider="", phase="deadline")
+        error.attempts = tuple(attempts.made)
+        raise error from None
 
 
 async def complete(
@@ -189,6 +212,12 @@ async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
             first.append(chunk)
             if commits(chunk):
                 break
+        else:
+            raise ProviderError(
+                f"provider {target.provider!r}: the stream ended without a token",
+                provider=target.provider,
+                code="provider_malformed",
+            )
     except BaseException as error:
         await context.__aexit__(type(error), error, error.__traceback__)
         raise

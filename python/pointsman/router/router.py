@@ -19,7 +19,7 @@ from anyio import CancelScope
 
 from pointsman._native import Core
 from pointsman.errors import PointsmanError, RequestError, UnknownName
-from pointsman.execution.direct import Attempts, complete
+from pointsman.execution.direct import Attempts, complete, within
 from pointsman.providers import build_provider
 from pointsman.registry import Policy, Registry, registry_from_config
 from pointsman.router.fields import nearest
@@ -154,7 +154,8 @@ class Router:
         wiring.n_inflight += 1
         attempts = Attempts()
         try:
-            target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
+            with within(chat.request.constraints.deadline_s, attempts):
+                target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
         finally:
             await self._leave(wiring)
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
@@ -178,7 +179,7 @@ class Router:
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
-        return CompletionStream(self._current(), self._leave, chat.body, decision, started_s)
+        return CompletionStream(self._current(), self._leave, chat, decision, started_s)
 
     # ---- life
 

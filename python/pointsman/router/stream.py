@@ -6,7 +6,7 @@ from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Self
 
 from pointsman.errors import PointsmanError
-from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream
+from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream, within
 from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, estimated_usage, targets_of
 from pointsman.types import Usage
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pointsman._native import Decision
+    from pointsman.router.request import ChatRequest
 
 
 class CompletionStream:
@@ -27,7 +28,7 @@ class CompletionStream:
         self,
         wiring: Wiring,
         leave: Callable[[Wiring], Awaitable[None]],
-        body: Mapping[str, Any],
+        chat: ChatRequest,
         decision: Decision,
         started_s: float,
     ) -> None:
@@ -38,7 +39,7 @@ class CompletionStream:
         self.attempts = Attempts()
         self._wiring = wiring
         self._leave = leave
-        self._body = body
+        self._chat = chat
         self.created_s = time()
         self._started_s = started_s
         self._stream: AnswerStream | None = None
@@ -53,7 +54,8 @@ class CompletionStream:
             self._wiring.n_inflight += 1
             try:
                 targets = targets_of(self._wiring, self.decision)
-                self._stream = await open_stream(targets, self._body, self.attempts)
+                with within(self._chat.request.constraints.deadline_s, self.attempts):
+                    self._stream = await open_stream(targets, self._chat.body, self.attempts)
             except BaseException:
                 self._is_closed = True
                 await self._leave(self._wiring)
