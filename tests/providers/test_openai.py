@@ -106,7 +106,7 @@ async def test_a_stream_left_half_read_can_be_read_on_until_it_is_closed(make_pr
 
     def handle(request):
         request.send(STREAM_HEAD + chunked(event(delta("a")), end=False))
-        go_on.wait(5)
+        go_on.wait(30)
         return chunked(event(delta("b", "stop")), DONE)
 
     server = serve(handle)
