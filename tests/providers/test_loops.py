@@ -8,6 +8,7 @@ import time
 import orjson
 import pytest
 import trio
+import uvloop
 
 from pointsman.providers import Provider, ProviderCall, ProviderSettings, build_provider
 from tests.providers.servers import answer
@@ -37,6 +38,7 @@ def run_by_hand(provider: Provider) -> None:
 
 RUNS = {
     "asyncio.run": lambda provider: asyncio.run(provider.complete(CALL)),
+    "uvloop.run": lambda provider: uvloop.run(provider.complete(CALL)),
     "trio.run": lambda provider: trio.run(provider.complete, CALL),
     "a loop closed by hand": run_by_hand,
 }

@@ -71,7 +71,7 @@ class AsyncioTransport(Sender):
 
     async def aclose(self) -> None:
         """Close the idle connections of the running loop; calls under way keep theirs until they end."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        pool = self._pools.get(asyncio.get_running_loop())
         if pool is not None:
             await pool.aclose()
 
@@ -167,6 +167,7 @@ class _Pool:
         await self._at_end.aclose()
 
     async def _close(self) -> None:
+        self._owner._pools.pop(self._loop, None)
         self._is_closed = True
         for idle in self._idle.values():
             for connection in idle:

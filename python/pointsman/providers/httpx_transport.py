@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
-from weakref import WeakKeyDictionary
 
 import anyio
 import httpx
@@ -54,7 +53,7 @@ class HttpxTransport(Sender):
         super().__init__(settings)
         self._given = client
         # Connections belong to the loop they were made in; a second loop gets a client of its own.
-        self._made: WeakKeyDictionary[object, _Made] = WeakKeyDictionary()
+        self._made: dict[object, _Made] = {}
 
     def stream(self, call: HttpCall) -> _Exchange:
         """Send a request; entering waits for status and headers, leaving closes."""
@@ -62,7 +61,7 @@ class HttpxTransport(Sender):
 
     async def aclose(self) -> None:
         """Close the connections of the running loop, but not a client that was given."""
-        made = self._made.pop(running_loop(), None)
+        made = self._made.get(running_loop())
         if made is not None:
             await made[1].aclose()
 
@@ -75,7 +74,12 @@ class HttpxTransport(Sender):
         if made is None:
             forget_closed_loops(self._made)
             client = self._build()
-            made = self._made[loop] = client, begin(closing(client.aclose))
+
+            async def close() -> None:
+                self._made.pop(loop, None)
+                await client.aclose()
+
+            made = self._made[loop] = client, begin(closing(close))
         return made[0]
 
     def _build(self) -> httpx.AsyncClient:

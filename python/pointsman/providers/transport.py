@@ -20,7 +20,7 @@ from pointsman.errors import ProviderError, ProviderTimeout, ProviderUnreachable
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -210,15 +210,16 @@ def begin(generator: AsyncGenerator[None]) -> AsyncGenerator[None]:
     return generator
 
 
-def forget_closed_loops(by_loop: MutableMapping[Any, Any]) -> None:
+def forget_closed_loops(by_loop: dict[Any, Any]) -> None:
     """Take out what belongs to asyncio loops that are closed.
 
     It does not go by itself, whatever kind the references to the loop are: connections hold their loop. Once
     out, the garbage collector closes what a loop left open that was closed without being shut down.
     """
-    closed = [loop for loop in by_loop if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()]
-    for loop in closed:
-        del by_loop[loop]
+    # A copy in one step: another thread's loop may be added meanwhile.
+    for loop in list(by_loop):
+        if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
+            by_loop.pop(loop, None)
 
 
 def raise_timeout(settings: TransportSettings, phase: str, limit_s: float) -> NoReturn:
