@@ -1,6 +1,6 @@
 """Compose labelled requests from hand-written banks: `corpus/composed.jsonl.gz`.
 
-    python tools/axes/compose.py [--count 12000] [--seed 7] [--out FILE] [--check]
+    python tools/axes/compose.py [--count 14000] [--seed 7] [--out FILE] [--check]
 
 The labels follow from the parts. A template line in a bank starts with three letters: complexity (`l`, `g`, `r`),
 domain (`c m l d f s g`, `d` is medical; `?` takes the domain of the subject drawn) and structure (`t j s c l`). What is
@@ -28,11 +28,11 @@ DOMAIN = {
 STRUCTURE = {"t": "text", "j": "json", "s": "sql", "c": "code", "l": "label"}
 
 DOMAIN_WEIGHTS = {"c": 22, "m": 11, "l": 12, "d": 12, "f": 13, "s": 11, "g": 24}
-SECTION_WEIGHTS = {"lookup": 22, "label": 14, "generation": 29, "reasoning": 23, "docq": 18, "trap": 3}
+SECTION_WEIGHTS = {"lookup": 22, "label": 14, "generation": 29, "reasoning": 23, "docq": 18, "trap": 5}
 # German and French are as common as the nine rarest together.
 LANGUAGE_WEIGHTS = {
     "de": 5, "fr": 4, "es": 4, "pt": 3, "it": 3, "nl": 2, "pl": 2, "ru": 3, "zh": 4, "ja": 4, "ko": 2, "tr": 2,
-    "ar": 2, "sv": 1, "hi": 1,
+    "ar": 2, "sv": 1, "hi": 1, "vi": 1,
 }  # fmt: skip
 # How often a template of the domain itself is taken when there are also general ones.
 OWN_SHARE = {"c": 0.82, "m": 0.7, "l": 0.66, "d": 0.66, "f": 0.66, "s": 0.66, "g": 0.75}
@@ -254,7 +254,7 @@ def encode(requests: list[Request]) -> bytes:
 def main() -> int:
     """Write the corpus, or check that the committed one is what the banks give."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=12000)
+    parser.add_argument("--count", type=int, default=14000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=TARGET)
     parser.add_argument("--check", action="store_true")
