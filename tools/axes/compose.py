@@ -2,9 +2,10 @@
 
     python tools/axes/compose.py [--count 14000] [--seed 7] [--out FILE] [--check]
 
-The labels follow from the parts. A template line in a bank starts with three letters: complexity (`l`, `g`, `r`),
-domain (`c m l d f s g`, `d` is medical; `?` takes the domain of the subject drawn) and structure (`t j s c l`). What is
-put around it may change structure (an output format) or latency (words, a deadline, a tier), nothing else. Same seed, same bytes.
+The labels follow from the parts. A template line in a bank starts with three letters: complexity (`l`, `g`,
+`r`), domain (`c m l d f s g`, `d` is medical; `?` takes the domain of the subject drawn) and structure (`t
+j s c l`). What is put around it may change structure (an output format) or latency (words, a deadline, a
+tier), nothing else. Same seed, same bytes.
 """
 
 from __future__ import annotations
@@ -29,10 +30,9 @@ STRUCTURE = {"t": "text", "j": "json", "s": "sql", "c": "code", "l": "label"}
 
 DOMAIN_WEIGHTS = {"c": 22, "m": 11, "l": 12, "d": 12, "f": 13, "s": 11, "g": 24}
 SECTION_WEIGHTS = {"lookup": 22, "label": 14, "generation": 29, "reasoning": 23, "docq": 18, "trap": 5}
-# German and French are as common as the nine rarest together.
 LANGUAGE_WEIGHTS = {
-    "de": 5, "fr": 4, "es": 4, "pt": 3, "it": 3, "nl": 2, "pl": 2, "ru": 3, "zh": 4, "ja": 4, "ko": 2, "tr": 2,
-    "ar": 2, "sv": 1, "hi": 1, "vi": 1,
+    "de": 5, "fr": 4, "es": 4, "pt": 3, "it": 3, "nl": 2, "pl": 2, "ru": 3, "zh": 4, "ja": 4, "ko": 2,
+    "tr": 2, "ar": 2, "sv": 1, "hi": 1, "vi": 1,
 }  # fmt: skip
 # How often a template of the domain itself is taken when there are also general ones.
 OWN_SHARE = {"c": 0.82, "m": 0.7, "l": 0.66, "d": 0.66, "f": 0.66, "s": 0.66, "g": 0.75}
@@ -71,7 +71,7 @@ class Composer:
 
     def __init__(self, banks: dict[str, list[str]], seed: int) -> None:
         self.banks = banks
-        self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        self.random = random.Random(seed)
 
     def pick(self, section: str) -> str:
         """A random entry of a section, its slots not yet filled."""
@@ -164,7 +164,7 @@ class Composer:
         elif plain and labels["complexity"] == "lookup" and self.chance(0.06):
             text = text.rstrip() + self.pick("onelabel")
             labels["structure"] = "label"
-        if labels["structure"] == "json" and self.chance(0.2) or plain and self.chance(0.01):
+        if self.chance(0.2 if labels["structure"] == "json" else 0.01 if plain else 0.0):
             request["response_format"] = self.random.choice(JSON_FORMATS)
             labels["structure"] = "json"
         return text
@@ -192,7 +192,12 @@ class Composer:
             return [*messages, asked, {"role": "user", "content": yes}]
         text, data, labels, spoken = self.base()
         earlier = self.join(text, data, labels)
-        if language != "en" or spoken != "en" or earlier[0]["role"] == "system" or messages[0]["role"] == "system":
+        if (
+            language != "en"
+            or spoken != "en"
+            or earlier[0]["role"] == "system"
+            or messages[0]["role"] == "system"
+        ):
             return messages
         messages[0]["content"] = self.pick("switch") + messages[0]["content"]
         return [*earlier, {"role": "assistant", "content": self.pick("done")}, *messages]
@@ -214,7 +219,13 @@ class Composer:
             text = self.batch(text, language, request)
         elif self.chance(0.1):
             key, value = self.random.choice(
-                [("stream", True), ("stream", True), ("deadline_s", 5), ("deadline_s", 60), ("service_tier", "default")]
+                [
+                    ("stream", True),
+                    ("stream", True),
+                    ("deadline_s", 5),
+                    ("deadline_s", 60),
+                    ("service_tier", "default"),
+                ]
             )
             request[key] = value
         messages = self.join(text, data, labels)
@@ -253,7 +264,9 @@ def encode(requests: list[Request]) -> bytes:
 
 def main() -> int:
     """Write the corpus, or check that the committed one is what the banks give."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=14000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=TARGET)

@@ -1,9 +1,9 @@
-"""Weak labels for the public routing prompts, read at training time; their text is never copied into the repository.
+"""Weak labels for the public routing prompts, read at training time; their text stays outside the repository.
 
     python tools/axes/public.py ../shared/data/routing     # counts per task and label
 
-Reads `NAME/prompts.parquet` (columns `dataset`, `task`, `prompt`; needs pyarrow). A task not in the tables is left
-out, and an axis that a task does not settle is `None`: the trainer skips it for that head only.
+Reads `NAME/prompts.parquet` (columns `dataset`, `task`, `prompt`; needs pyarrow). A task not in the tables
+is left out, and an axis that a task does not settle is `None`: the trainer skips it for that head only.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def labels(dataset: str, task: str, prompt: str) -> dict[str, str | None] | None
 
 
 def read(root: Path, limit_per_task: int = LIMIT_PER_TASK) -> list[Request]:
-    """The labelled requests of every data set under `root`, in file order; without its test split if it has several."""
-    import pyarrow.parquet as parquet  # noqa: PLC0415 - development only
+    """The labelled requests of every data set under `root`, without the test split of one that has others."""
+    import pyarrow.parquet as parquet
 
     requests: list[Request] = []
     seen: set[str] = set()

@@ -2,15 +2,17 @@
 
     python tools/axes/train.py --features MODULE:FUNCTION [--public ../shared/data/routing] --out axes.npz
 
-`FUNCTION(request) -> (dense, hashed)`: a vector of floats of fixed length and the indices of the hashed n-grams, each
-below `--buckets`; a repeated index counts. Every head is a multinomial logistic regression with L2 and class weights,
-fitted on dense features scaled to unit variance next to hashed counts of unit length. Its temperature is fitted on
-groups held out of the fit. What a fact of the request decides (`settled`) is left to that rule, as in the
-native code. Needs numpy, scipy and scikit-learn, all for development only; same seed, same weights.
+`FUNCTION(request) -> (dense, hashed)`: a vector of floats of fixed length and the indices of the hashed
+n-grams, each below `--buckets`; a repeated index counts. Every head is a multinomial logistic regression
+with L2 and class weights, fitted on dense features scaled to unit variance next to hashed counts of unit
+length. Its temperature is fitted on written requests held out of the fit. What a fact of the request
+decides (`settled`) is left to that rule, as in the native code. Needs numpy, scipy and scikit-learn, all
+for development only; same seed, same weights.
 
-The file holds, for an axis A with K classes: `A.dense` f32 [K, D] (scaling folded in), `A.hashed` int8 [buckets, K],
-`A.hashed_scale` f32 [K], `A.bias` f32 [K], `A.temperature` f32. A request's logits are
-`bias + dense @ x + (sum of hashed rows) * hashed_scale / sqrt(sum of squared counts)`; p = softmax(logits / temperature).
+The file holds, for an axis A with K classes: `A.dense` f32 [K, D] (scaling folded in), `A.hashed` int8
+[buckets, K], `A.hashed_scale` f32 [K], `A.bias` f32 [K], `A.temperature` f32 [1]. A request's logits are
+`bias + dense @ x + (sum of hashed rows) * hashed_scale / sqrt(sum of squared counts)`, its probabilities
+softmax(logits / temperature).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import hashlib
 import importlib
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +55,12 @@ def load_corpus(folder: Path, public: Path | None) -> list[Request]:
     """The committed corpus, and the public prompts if their folder is given."""
     requests: list[Request] = []
     for path in sorted(folder.glob("*.jsonl*")):
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-        with opened as lines:
-            requests.extend(json.loads(line) for line in lines)
+        data = path.read_bytes()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode().split("\n")
+        requests.extend(json.loads(line) for line in lines if line)
     if public is not None:
         sys.path.insert(0, str(HERE))
-        import public as rules  # noqa: PLC0415 - needs pyarrow, which most runs do not
+        import public as rules
 
         requests.extend(rules.read(public))
     return requests
@@ -84,7 +87,7 @@ def matrix(
 
 
 def settled(request: Request, axis: str) -> bool:
-    """True if a fact of the request decides the axis: its text then says nothing, and must not be learnt from."""
+    """True if a fact of the request decides the axis: its text then says nothing and must not be learnt."""
     if axis == "structure":
         return "response_format" in request
     if axis == "latency":
@@ -104,7 +107,9 @@ def held_out(requests: list[Request], share: float, seed: int) -> np.ndarray[Any
     return np.array([request["origin"] == "written" and bucket(request) < share for request in requests])
 
 
-def class_weights(labels: np.ndarray[Any, Any], weights: np.ndarray[Any, Any], classes: int) -> np.ndarray[Any, Any]:
+def class_weights(
+    labels: np.ndarray[Any, Any], weights: np.ndarray[Any, Any], classes: int
+) -> np.ndarray[Any, Any]:
     """The square root of inverse frequency: rare classes are heard, common ones not drowned."""
     mass = np.array([weights[labels == k].sum() for k in range(classes)])
     factor = np.sqrt(mass.sum() / (classes * np.maximum(mass, 1e-9)))
@@ -157,7 +162,9 @@ def logits(
 ) -> np.ndarray[Any, Any]:
     """What the exported weights say, as the native code computes it."""
     return np.asarray(
-        head["bias"] + dense @ head["dense"].T + (hashed @ head["hashed"].astype(np.float32)) * head["hashed_scale"]
+        head["bias"]
+        + dense @ head["dense"].T
+        + (hashed @ head["hashed"].astype(np.float32)) * head["hashed_scale"]
     )
 
 
@@ -176,7 +183,9 @@ def report(axis: str, said: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], 
     ]
     bins = np.minimum((sure * 10).astype(int), 9)
     ece = sum(abs(right[bins == b].mean() - sure[bins == b].mean()) * (bins == b).mean() for b in set(bins))
-    print(f"{axis:11} n {len(labels):4}  accuracy {right.mean():.3f}  macro-F1 {np.mean(f1):.3f}  ECE {ece:.3f}")
+    print(
+        f"{axis:11} n {len(labels):4}  accuracy {right.mean():.3f}  macro-F1 {np.mean(f1):.3f}  ECE {ece:.3f}"
+    )
 
 
 def train(
@@ -207,7 +216,7 @@ def train(
 
 
 def save(path: Path, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
-    """Write `.safetensors` (header and raw little-endian tensors) or `.npz`, and refuse more than the limit."""
+    """Write `.safetensors` (header, then little-endian tensors) or `.npz`, and refuse more than the limit."""
     ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     if path.suffix == ".npz":
         np.savez(path, **ordered)
@@ -217,15 +226,23 @@ def save(path: Path, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
         offset = 0
         for name, tensor in ordered.items():
             end = offset + tensor.nbytes
-            header[name] = {"dtype": names[tensor.dtype.name], "shape": tensor.shape, "data_offsets": [offset, end]}
+            header[name] = {
+                "dtype": names[tensor.dtype.name],
+                "shape": tensor.shape,
+                "data_offsets": [offset, end],
+            }
             offset = end
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
-        path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(t.tobytes() for t in ordered.values()))
+        path.write_bytes(
+            len(text).to_bytes(8, "little") + text + b"".join(t.tobytes() for t in ordered.values())
+        )
     size = path.stat().st_size
     if size >= SIZE_LIMIT_BYTES:
         path.unlink()
-        raise SystemExit(f"{path} would have {size} bytes, the limit is {SIZE_LIMIT_BYTES}: use fewer --buckets")
+        raise SystemExit(
+            f"{path} would have {size} bytes, the limit is {SIZE_LIMIT_BYTES}: use fewer --buckets"
+        )
     print(f"{path}: {size / 1e6:.2f} MB")
 
 
@@ -238,27 +255,36 @@ def simple_features(request: Request, buckets: int = 2**16) -> Features:
         np.log1p(len(text)), np.log1p(len(last)), float(len(request["messages"])),
         float(bool(request.get("tools"))), float("```" in text),
         float(last.rstrip().endswith("?")), sum(c.isdigit() for c in text) / (1 + len(text)),
-        sum(c in "{}();=<>[]" for c in text) / (1 + len(text)), sum(ord(c) > 0x2E80 for c in text) / (1 + len(text)),
+        sum(c in "{}();=<>[]" for c in text) / (1 + len(text)),
+        sum(ord(c) > 0x2E80 for c in text) / (1 + len(text)),
     ]  # fmt: skip
     words = text.lower().split()
-    grams = [*words, *(" ".join(pair) for pair in zip(words, words[1:], strict=False))]
+    grams = [*words, *(" ".join(pair) for pair in pairwise(words))]
     flat = " ".join(words)
     grams += [flat[k : k + 3] for k in range(len(flat) - 2)]
-    hashed = [int.from_bytes(hashlib.blake2b(g.encode(), digest_size=4).digest(), "big") % buckets for g in grams]
+    hashed = [
+        int.from_bytes(hashlib.blake2b(g.encode(), digest_size=4).digest(), "big") % buckets for g in grams
+    ]
     return np.array(dense), hashed
 
 
 def main() -> int:
     """Train, report, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--features", default="train:simple_features", help="MODULE:FUNCTION")
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus")
     parser.add_argument("--public", type=Path, help="folder with NAME/prompts.parquet")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--buckets", type=int, default=2**16)
     parser.add_argument("--strength", type=float, default=1.0, help="inverse of the L2 penalty")
-    parser.add_argument("--held-out", type=float, default=0.2, help="share of the written requests for calibration")
-    parser.add_argument("--refit", action="store_true", help="fit the final weights on the held-out requests too")
+    parser.add_argument(
+        "--held-out", type=float, default=0.2, help="share of the written requests for calibration"
+    )
+    parser.add_argument(
+        "--refit", action="store_true", help="fit the final weights on the held-out requests too"
+    )
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     sys.path.insert(0, str(HERE))
