@@ -169,7 +169,7 @@ def logits(
 
 
 def report(axis: str, said: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], temperature: float) -> None:
-    """Accuracy, macro F1 and calibration error on the held-out requests."""
+    """Accuracy, macro F1 and calibration error on the requests that also gave the temperature."""
     classes = AXES[axis]
     scaled = said / temperature
     p = np.exp(scaled - scaled.max(axis=1, keepdims=True))
