@@ -1,17 +1,17 @@
 """Train the four heads of the task classifier and write their weights.
 
-    python tools/axes/train.py --features MODULE:FUNCTION [--public ../shared/data/routing] --out axes.npz
+    make axes      # or: python tools/axes/train.py [--public ../shared/data/routing] [--out heads.bin]
 
-`FUNCTION(request) -> (dense, hashed)`: a vector of floats of fixed length and the indices of the hashed
-n-grams, each below `--buckets`; a repeated index counts. Every head is a multinomial logistic regression
-with L2 and class weights, fitted on dense features scaled to unit variance next to hashed counts of unit
-length. Its temperature is fitted on written requests held out of the fit. What a fact of the request
-decides (`settled`) is left to that rule, as in the native code. Needs numpy, scipy and scikit-learn, all
-for development only; same seed, same weights.
+The features are the native ones (`pointsman._native.axis_features`), so what is trained is what is served:
+dense features and hashed n-grams of unit length. Every head is a multinomial logistic regression with L2 and
+class weights, all four fitted at once by L-BFGS. Its temperature is fitted on written requests held out of a
+first fit; the weights written come from a second fit to everything. What a fact of the request decides
+(`settled`) is left to that rule, as in the native code. Needs numpy and scipy (and pyarrow for `--public`);
+same seed, same machine, same weights.
 
-The file holds, for an axis A with K classes: `A.dense` f32 [K, D] (scaling folded in), `A.hashed` int8
-[buckets, K], `A.hashed_scale` f32 [K], `A.bias` f32 [K], `A.temperature` f32 [1]. A request's logits are
-`bias + dense @ x + (sum of hashed rows) * hashed_scale / sqrt(sum of squared counts)`, its probabilities
+`heads.bin` is little-endian: f32 temperatures [4], f32 biases [17], f32 scales of the int8 columns [17],
+f32 dense weights [D, 17], int8 weights of the n-grams [65536, 17]; the 17 columns are the labels of `AXES`
+in order. Logits are `bias + x @ dense + (n-grams @ hashed) * scale`, probabilities
 softmax(logits / temperature).
 """
 
@@ -20,35 +20,44 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
-import importlib
 import json
 import sys
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import optimize, sparse
-from sklearn.linear_model import LogisticRegression
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pointsman import _native, types
 
 HERE = Path(__file__).parent
+WEIGHTS = HERE.parents[1] / "rust/pointsman-core/data/axes/heads.bin"
 AXES = {
     "complexity": ("lookup", "generation", "reasoning"),
     "domain": ("code", "math", "legal", "medical", "finance", "science", "general"),
     "structure": ("text", "json", "sql", "code", "label"),
     "latency": ("interactive", "batch"),
 }
+N_LOGITS = sum(len(classes) for classes in AXES.values())
+N_BUCKETS = 2**16
+# The last dense features are two embeddings of this length.
+N_EMBEDDED = 512
 # A written prompt is worth several composed ones: it is how people write, not how templates do.
-ORIGIN_WEIGHTS = {"written": 4.0, "composed": 1.0, "rule": 0.5}
-SIZE_LIMIT_BYTES = 3_000_000
-# How much a hashed feature may say before L2 holds it back, next to a dense one of unit variance.
-HASHED_GAIN = 8.0
+ORIGIN_WEIGHTS = {"written": 4.0, "wrapped": 1.0, "composed": 1.0, "rule": 0.5, "words": 0.5}
+# How much each kind of feature may say before L2 holds it back; by held-out written requests.
+GAINS = {"measured": 0.3, "embedded": 3.0, "hashed": 6.0}
 
 Request = dict[str, Any]
-Features = tuple["np.ndarray[Any, Any]", list[int]]
+Array = np.ndarray[Any, Any]
+
+
+def columns() -> dict[str, slice]:
+    """Where the logits of each axis stand."""
+    places, start = {}, 0
+    for axis, classes in AXES.items():
+        places[axis] = slice(start, start + len(classes))
+        start += len(classes)
+    return places
 
 
 def load_corpus(folder: Path, public: Path | None) -> list[Request]:
@@ -66,24 +75,21 @@ def load_corpus(folder: Path, public: Path | None) -> list[Request]:
     return requests
 
 
-def matrix(
-    requests: list[Request], features: Callable[[Request], Features], buckets: int
-) -> tuple[np.ndarray[Any, Any], sparse.csr_matrix]:
-    """Dense rows, and hashed counts with rows of unit length."""
-    dense, indices, starts = [], [], [0]
+def features(requests: list[Request]) -> tuple[Array, sparse.csr_matrix]:
+    """The native features: dense rows f32 [n, D], and n-grams [n, 65536] with rows of unit length."""
+    dense, buckets, weights, starts = [], [], [], [0]
     for request in requests:
-        row, hashed = features({key: value for key, value in request.items() if key != "labels"})
-        dense.append(np.asarray(row, dtype=np.float64))
-        indices.extend(hashed)
-        starts.append(len(indices))
-    if indices and not 0 <= min(indices) <= max(indices) < buckets:
-        raise SystemExit(f"hashed index {max(indices)} (least {min(indices)}) is outside --buckets {buckets}")
-    counts = sparse.csr_matrix(
-        (np.ones(len(indices)), np.asarray(indices, dtype=np.int64), starts), (len(requests), buckets)
+        given = {key: request[key] for key in ("messages", "tools", "response_format") if request.get(key)}
+        row, places, values = _native.axis_features(types.Request(**given))
+        dense.append(np.array(row, dtype=np.float32))
+        buckets.extend(places)
+        weights.extend(values)
+        starts.append(len(buckets))
+    grams = sparse.csr_matrix(
+        (np.array(weights, dtype=np.float32), np.array(buckets), starts), (len(requests), N_BUCKETS)
     )
-    counts.sum_duplicates()
-    norms = np.sqrt(counts.multiply(counts).sum(axis=1)).A1 if counts.nnz else np.ones(len(requests))
-    return np.vstack(dense), sparse.diags(1.0 / np.maximum(norms, 1e-9)) @ counts
+    grams.sum_duplicates()
+    return np.vstack(dense), grams
 
 
 def settled(request: Request, axis: str) -> bool:
@@ -96,27 +102,101 @@ def settled(request: Request, axis: str) -> bool:
     return False
 
 
-def held_out(requests: list[Request], share: float, seed: int) -> np.ndarray[Any, Any]:
+def label_indices(requests: list[Request]) -> Array:
+    """Index of each request's label on each axis, int [n, 4]; -1 where it says nothing."""
+    indices = np.full((len(requests), len(AXES)), -1)
+    for column, (axis, classes) in enumerate(AXES.items()):
+        for row, request in enumerate(requests):
+            label = request["labels"].get(axis)
+            if label in classes and not settled(request, axis):
+                indices[row, column] = classes.index(label)
+    return indices
+
+
+def held_out(requests: list[Request], share: float, seed: int) -> Array:
     """True for the written requests kept for calibration; equal first 60 characters stay together."""
 
     def bucket(request: Request) -> float:
-        text = request["messages"][-1]["content"][:60]
+        text = str(request.get("source") or request["messages"][-1]["content"])[:60]
         digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32
 
-    return np.array([request["origin"] == "written" and bucket(request) < share for request in requests])
+    return np.array([r["origin"] in ("written", "wrapped") and bucket(r) < share for r in requests])
 
 
-def class_weights(
-    labels: np.ndarray[Any, Any], weights: np.ndarray[Any, Any], classes: int
-) -> np.ndarray[Any, Any]:
-    """The square root of inverse frequency: rare classes are heard, common ones not drowned."""
-    mass = np.array([weights[labels == k].sum() for k in range(classes)])
-    factor = np.sqrt(mass.sum() / (classes * np.maximum(mass, 1e-9)))
-    return weights * factor[labels]
+def row_weights(labels: Array, base: Array) -> Array:
+    """Weight of each row on each axis, f32 [n, 4]: rare classes by the square root of inverse frequency."""
+    weights = np.zeros(labels.shape, dtype=np.float32)
+    for column, classes in enumerate(AXES.values()):
+        mass = np.array([base[labels[:, column] == k].sum() for k in range(len(classes))])
+        factor = np.sqrt(mass.sum() / (len(classes) * np.maximum(mass, 1e-9)))
+        known = labels[:, column] >= 0
+        weights[known, column] = base[known] * factor[labels[known, column]]
+    return weights
 
 
-def fit_temperature(logits: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> float:
+class Problem:
+    """The penalised log loss of all heads over fixed rows, and its gradient."""
+
+    def __init__(self, dense: Array, grams: sparse.csr_matrix, labels: Array, weights: Array) -> None:
+        self.dense, self.grams, self.weights = dense, grams, weights
+        self.dense_t, self.grams_t = np.ascontiguousarray(dense.T), grams.T.tocsr()
+        self.truth = np.zeros((len(labels), N_LOGITS), dtype=np.float32)
+        for column, place in enumerate(columns().values()):
+            known = np.flatnonzero(labels[:, column] >= 0)
+            self.truth[known, place.start + labels[known, column]] = 1.0
+
+    def split(self, theta: Array) -> tuple[Array, Array, Array]:
+        """Weights of the dense features and of the n-grams, and biases."""
+        table = theta.astype(np.float32).reshape(-1, N_LOGITS)
+        n_dense = self.dense.shape[1]
+        return table[:n_dense], table[n_dense:-1], table[-1]
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        """Loss and gradient at these weights, flat, biases last."""
+        by_dense, by_gram, bias = self.split(theta)
+        logits = self.dense @ by_dense + self.grams @ by_gram + bias
+        residual = np.empty_like(logits)
+        loss = 0.0
+        for column, place in enumerate(columns().values()):
+            shifted = logits[:, place] - logits[:, place].max(axis=1, keepdims=True)
+            p = np.exp(shifted)
+            total = p.sum(axis=1, keepdims=True)
+            weight, truth = self.weights[:, column : column + 1], self.truth[:, place]
+            loss -= float((weight * truth * (shifted - np.log(total))).sum())
+            residual[:, place] = (p / total - truth) * weight
+        gradient = np.vstack([self.dense_t @ residual, self.grams_t @ residual, residual.sum(axis=0)])
+        penalty = float((theta[:-N_LOGITS] ** 2).sum())
+        flat = gradient.ravel().astype(np.float64)
+        flat[:-N_LOGITS] += theta[:-N_LOGITS]
+        return loss + 0.5 * penalty, flat
+
+
+def fit(dense: Array, grams: sparse.csr_matrix, labels: Array, base: Array, steps: int) -> tuple[Array, ...]:
+    """Weights [D, 17] and [65536, 17] of the features as they are, and biases [17]."""
+    mean, spread = dense.mean(axis=0), dense.std(axis=0)
+    spread = np.where(spread < 1e-6, 1.0, spread)
+    mean[-N_EMBEDDED:], spread[-N_EMBEDDED:] = 0.0, 1.0
+    gain = np.full(dense.shape[1], GAINS["measured"], dtype=np.float32) / spread
+    gain[-N_EMBEDDED:] = GAINS["embedded"]
+    scaled = (dense - mean) * gain
+    problem = Problem(
+        scaled.astype(np.float32), grams * np.float32(GAINS["hashed"]), labels, row_weights(labels, base)
+    )
+    start = np.zeros((dense.shape[1] + N_BUCKETS + 1) * N_LOGITS)
+    found = optimize.minimize(problem, start, jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    by_dense, by_gram, bias = problem.split(found.x)
+    by_dense = by_dense * gain[:, None]
+    return by_dense, by_gram * GAINS["hashed"], bias - mean @ by_dense
+
+
+def quantise(by_gram: Array) -> tuple[Array, Array]:
+    """Int8 weights and the scale of each column."""
+    scale = np.maximum(np.abs(by_gram).max(axis=0), 1e-12) / 127
+    return np.rint(by_gram / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def fit_temperature(logits: Array, labels: Array) -> float:
     """The temperature with the least negative log-likelihood."""
 
     def loss(log_t: float) -> float:
@@ -128,58 +208,15 @@ def fit_temperature(logits: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) 
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def fit_head(
-    dense: np.ndarray[Any, Any],
-    hashed: sparse.csr_matrix,
-    labels: np.ndarray[Any, Any],
-    weights: np.ndarray[Any, Any],
-    classes: int,
-    strength: float,
-    seed: int,
-) -> dict[str, np.ndarray[Any, Any]]:
-    """One multinomial head: weights of the raw dense features, int8 weights of the hashed ones, biases."""
-    mean, spread = dense.mean(axis=0), dense.std(axis=0)
-    spread = np.where(spread < 1e-9, 1.0, spread)
-    scaled = sparse.hstack([sparse.csr_matrix((dense - mean) / spread), hashed * HASHED_GAIN]).tocsr()
-    model = LogisticRegression(C=strength, max_iter=400, tol=1e-3, random_state=seed)
-    model.fit(scaled, labels, sample_weight=class_weights(labels, weights, classes))
-    coef, bias = model.coef_, model.intercept_
-    if classes == 2:  # scikit-learn keeps one row for two classes
-        coef, bias = np.vstack([-coef[0] / 2, coef[0] / 2]), np.array([-bias[0] / 2, bias[0] / 2])
-    by_dense = coef[:, : dense.shape[1]] / spread
-    by_hash = coef[:, dense.shape[1] :] * HASHED_GAIN
-    step = np.maximum(np.abs(by_hash).max(axis=1), 1e-12) / 127
-    return {
-        "dense": by_dense.astype(np.float32),
-        "hashed": np.rint(by_hash / step[:, None]).astype(np.int8).T.copy(),
-        "hashed_scale": step.astype(np.float32),
-        "bias": (bias - by_dense @ mean).astype(np.float32),
-    }
-
-
-def logits(
-    head: dict[str, np.ndarray[Any, Any]], dense: np.ndarray[Any, Any], hashed: sparse.csr_matrix
-) -> np.ndarray[Any, Any]:
-    """What the exported weights say, as the native code computes it."""
-    return np.asarray(
-        head["bias"]
-        + dense @ head["dense"].T
-        + (hashed @ head["hashed"].astype(np.float32)) * head["hashed_scale"]
-    )
-
-
-def report(axis: str, said: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], temperature: float) -> None:
-    """Accuracy, macro F1 and calibration error on the requests that also gave the temperature."""
-    classes = AXES[axis]
-    scaled = said / temperature
-    p = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+def report(axis: str, logits: Array, labels: Array) -> None:
+    """Accuracy, macro F1 and calibration error on held-out written requests."""
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     guess, sure = p.argmax(axis=1), p.max(axis=1)
     right = guess == labels
     f1 = [
         2 * (right & (labels == k)).sum() / max((guess == k).sum() + (labels == k).sum(), 1)
-        for k in range(len(classes))
-        if (labels == k).any()
+        for k in sorted(set(labels))
     ]
     bins = np.minimum((sure * 10).astype(int), 9)
     ece = sum(abs(right[bins == b].mean() - sure[bins == b].mean()) * (bins == b).mean() for b in set(bins))
@@ -188,109 +225,44 @@ def report(axis: str, said: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], 
     )
 
 
-def train(
-    requests: list[Request], features: Callable[[Request], Features], options: argparse.Namespace
-) -> dict[str, np.ndarray[Any, Any]]:
-    """All four heads, ready to be saved."""
-    dense, hashed = matrix(requests, features, options.buckets)
+def train(requests: list[Request], options: argparse.Namespace) -> bytes:
+    """The weights as a file: temperatures from held-out requests, the rest from a fit to all."""
+    dense, grams = features(requests)
+    labels = label_indices(requests)
+    base = np.array([ORIGIN_WEIGHTS[request["origin"]] for request in requests])
     kept = held_out(requests, options.held_out, options.seed)
-    origin = np.array([ORIGIN_WEIGHTS[request["origin"]] for request in requests])
-    tensors: dict[str, np.ndarray[Any, Any]] = {}
-    for axis, classes in AXES.items():
-        place = {name: k for k, name in enumerate(classes)}
-        labels = np.array(
-            [-1 if settled(request, axis) else place.get(request["labels"][axis], -1) for request in requests]
-        )
-        fit, test = ~kept & (labels >= 0), kept & (labels >= 0)
-        arguments = (len(classes), options.strength, options.seed)
-        head = fit_head(dense[fit], hashed[fit], labels[fit], origin[fit], *arguments)
-        said = logits(head, dense[test], hashed[test])
-        temperature = fit_temperature(said, labels[test])
-        report(axis, said, labels[test], temperature)
-        if options.refit:  # the temperature stays: it was fitted on what the head had not seen
-            every = labels >= 0
-            head = fit_head(dense[every], hashed[every], labels[every], origin[every], *arguments)
-        tensors |= {f"{axis}.{name}": tensor for name, tensor in head.items()}
-        tensors[f"{axis}.temperature"] = np.float32(temperature)[None]
-    return tensors
-
-
-def save(path: Path, tensors: dict[str, np.ndarray[Any, Any]]) -> None:
-    """Write `.safetensors` (header, then little-endian tensors) or `.npz`, and refuse more than the limit."""
-    ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    if path.suffix == ".npz":
-        np.savez(path, **ordered)
-    else:
-        names = {"float32": "F32", "int8": "I8"}
-        header: dict[str, Any] = {}
-        offset = 0
-        for name, tensor in ordered.items():
-            end = offset + tensor.nbytes
-            header[name] = {
-                "dtype": names[tensor.dtype.name],
-                "shape": tensor.shape,
-                "data_offsets": [offset, end],
-            }
-            offset = end
-        text = json.dumps(header, separators=(",", ":")).encode()
-        text += b" " * (-len(text) % 8)
-        path.write_bytes(
-            len(text).to_bytes(8, "little") + text + b"".join(t.tobytes() for t in ordered.values())
-        )
-    size = path.stat().st_size
-    if size >= SIZE_LIMIT_BYTES:
-        path.unlink()
-        raise SystemExit(
-            f"{path} would have {size} bytes, the limit is {SIZE_LIMIT_BYTES}: use fewer --buckets"
-        )
-    print(f"{path}: {size / 1e6:.2f} MB")
-
-
-def simple_features(request: Request, buckets: int = 2**16) -> Features:
-    """A stand-in for the native features: a few counts, words, word pairs and character trigrams."""
-    text = "\n".join(message["content"] for message in request["messages"])
-    text = text if len(text) <= 4000 else text[:2000] + text[-2000:]
-    last = request["messages"][-1]["content"]
-    dense = [
-        np.log1p(len(text)), np.log1p(len(last)), float(len(request["messages"])),
-        float(bool(request.get("tools"))), float("```" in text),
-        float(last.rstrip().endswith("?")), sum(c.isdigit() for c in text) / (1 + len(text)),
-        sum(c in "{}();=<>[]" for c in text) / (1 + len(text)),
-        sum(ord(c) > 0x2E80 for c in text) / (1 + len(text)),
-    ]  # fmt: skip
-    words = text.lower().split()
-    grams = [*words, *(" ".join(pair) for pair in pairwise(words))]
-    flat = " ".join(words)
-    grams += [flat[k : k + 3] for k in range(len(flat) - 2)]
-    hashed = [
-        int.from_bytes(hashlib.blake2b(g.encode(), digest_size=4).digest(), "big") % buckets for g in grams
-    ]
-    return np.array(dense), hashed
+    fitted = fit(dense[~kept], grams[~kept], labels[~kept], base[~kept], options.steps)
+    said = dense[kept] @ fitted[0] + grams[kept] @ fitted[1] + fitted[2]
+    temperatures = []
+    for column, (axis, place) in enumerate(columns().items()):
+        known = labels[kept][:, column] >= 0
+        logits, truth = said[known][:, place], labels[kept][known, column]
+        temperatures.append(fit_temperature(logits, truth))
+        report(axis, logits / temperatures[-1], truth)
+    by_dense, by_gram, bias = fit(dense, grams, labels, base, options.steps)
+    hashed, scale = quantise(by_gram)
+    floats = [np.array(temperatures), bias, scale, by_dense]
+    return b"".join(array.astype("<f4").tobytes() for array in floats) + hashed.tobytes()
 
 
 def main() -> int:
-    """Train, report, save."""
+    """Train on the corpus and write the weights."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--features", default="train:simple_features", help="MODULE:FUNCTION")
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus")
     parser.add_argument("--public", type=Path, help="folder with NAME/prompts.parquet")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--buckets", type=int, default=2**16)
-    parser.add_argument("--strength", type=float, default=1.0, help="inverse of the L2 penalty")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--steps", type=int, default=80, help="steps of L-BFGS; few are a regulariser too")
     parser.add_argument(
-        "--held-out", type=float, default=0.2, help="share of the written requests for calibration"
-    )
-    parser.add_argument(
-        "--refit", action="store_true", help="fit the final weights on the held-out requests too"
+        "--held-out", type=float, default=0.2, help="share of written requests to calibrate on"
     )
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    sys.path.insert(0, str(HERE))
-    module, _, name = options.features.partition(":")
-    features = getattr(importlib.import_module(module), name)
-    save(options.out, train(load_corpus(options.corpus, options.public), features, options))
+    data = train(load_corpus(options.corpus, options.public), options)
+    options.out.parent.mkdir(exist_ok=True)
+    options.out.write_bytes(data)
+    print(f"{options.out}: {len(data) / 1e6:.2f} MB")
     return 0
 
 

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn every_key_is_found_and_no_other() {
-        let keys: Vec<String> = (0..3000).map(|i| format!("{}", i * i * 7919)).collect();
+        let keys: Vec<String> = (0..3000_u64).map(|i| format!("{}", i * i * 7919)).collect();
         let mut map = ByteMap::with_capacity(keys.len());
         for (i, key) in keys.iter().enumerate() {
             map.insert(key.repeat(1 + i % 4).as_bytes(), i as u32);

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn every_road_gives_the_same_bits_and_the_right_sum() {
         let values: Vec<u8> = (0..50 * DIM as u32)
-            .map(|i| ((i * i * 31) >> 3) as u8)
+            .map(|i| ((i.wrapping_mul(i).wrapping_mul(31)) >> 3) as u8)
             .collect();
         let scales: Vec<f32> = (1..=50).map(|i| 1.0 / i as f32).collect();
         let rows = Rows {

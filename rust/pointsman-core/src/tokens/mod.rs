@@ -36,6 +36,17 @@ const N_WINDOWS: usize = 8;
 /// within it.
 const SAMPLING_ERROR: f32 = 0.06;
 
+/// Tokens a chat message costs beyond its text (`OpenAI`'s chat format).
+pub(crate) const TOKENS_PER_MESSAGE: f64 = 4.0;
+/// Tokens of a picture: 1024 x 1024 in high detail at `OpenAI`'s published tiling.
+pub(crate) const TOKENS_PER_IMAGE: f64 = 765.0;
+/// Tokens of a sound part: half a minute at ten a second; chosen.
+pub(crate) const TOKENS_PER_AUDIO: f64 = 300.0;
+/// Tokens of a file part: three pages; chosen.
+pub(crate) const TOKENS_PER_FILE: f64 = 1500.0;
+/// Bytes a token of JSON keys and values covers.
+pub(crate) const BYTES_PER_SCHEMA_TOKEN: f64 = 3.6;
+
 static O200K: &[u8] = include_bytes!("../../data/tokens/o200k.ranks");
 static CL100K: &[u8] = include_bytes!("../../data/tokens/cl100k.ranks");
 const O200K_TOKENS: usize = 199_998;
@@ -58,10 +69,15 @@ pub struct TokenCount {
 /// milliseconds, 2.5 to 5 MB); [`prepare`] does so ahead. Special tokens in the text count as plain text.
 pub fn count(family: TokenFamily, text: &str) -> TokenCount {
     match family {
-        TokenFamily::O200k => count_by(o200k(), Split::O200k, text),
-        TokenFamily::Cl100k => count_by(cl100k(), Split::Cl100k, text),
+        TokenFamily::O200k => count_by(o200k(), Split::O200k, text, EXACT_BYTES),
+        TokenFamily::Cl100k => count_by(cl100k(), Split::Cl100k, text, EXACT_BYTES),
         _ => family.estimate_from(count(TokenFamily::O200k, text), text),
     }
+}
+
+/// `o200k_base` tokens of the text, from at most `n_bytes` of it (and at most [`EXACT_BYTES`]).
+pub(crate) fn count_within(text: &str, n_bytes: usize) -> TokenCount {
+    count_by(o200k(), Split::O200k, text, n_bytes.min(EXACT_BYTES))
 }
 
 /// Builds the table that [`count`] needs for the family, once; costs nothing after.
@@ -82,8 +98,8 @@ fn cl100k() -> &'static Ranks {
     RANKS.get_or_init(|| Ranks::from_bytes(CL100K, CL100K_TOKENS))
 }
 
-fn count_by(ranks: &Ranks, split: Split, text: &str) -> TokenCount {
-    if text.len() <= EXACT_BYTES {
+fn count_by(ranks: &Ranks, split: Split, text: &str, max_bytes: usize) -> TokenCount {
+    if text.len() <= max_bytes {
         return TokenCount {
             n_tokens: count_whole(ranks, split, text),
             is_exact: true,
@@ -91,7 +107,7 @@ fn count_by(ranks: &Ranks, split: Split, text: &str) -> TokenCount {
         };
     }
     let (mut n_tokens, mut n_bytes) = (0, 0);
-    for window in windows(text) {
+    for window in windows(text, max_bytes / N_WINDOWS) {
         n_tokens += count_whole(ranks, split, window);
         n_bytes += window.len();
     }
@@ -113,10 +129,9 @@ fn count_whole(ranks: &Ranks, split: Split, text: &str) -> usize {
     n_tokens
 }
 
-/// Evenly spaced windows over a text longer than [`EXACT_BYTES`].
-fn windows(text: &str) -> impl Iterator<Item = &str> {
-    const LEN: usize = EXACT_BYTES / N_WINDOWS;
-    let last_start = text.len() - LEN;
+/// Evenly spaced windows of `len` bytes over a text longer than all of them together.
+fn windows(text: &str, len: usize) -> impl Iterator<Item = &str> {
+    let last_start = text.len() - len;
     (0..N_WINDOWS).map(move |i| {
         let start = last_start / (N_WINDOWS - 1) * i;
         let start = if i == N_WINDOWS - 1 {
@@ -124,7 +139,7 @@ fn windows(text: &str) -> impl Iterator<Item = &str> {
         } else {
             start
         };
-        &text[boundary(text, start)..boundary(text, start + LEN)]
+        &text[boundary(text, start)..boundary(text, start + len)]
     })
 }
 
