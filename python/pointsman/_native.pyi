@@ -15,12 +15,20 @@ __all__ = [
     "PointsmanError",
     "UnknownName",
     "__version__",
+    "axis_features",
     "build_profile",
 ]
 
 __version__: str
 build_profile: str
 """`release` or `debug`; a debug build warns on import."""
+
+def axis_features(request: Request) -> tuple[list[float], list[int], list[float]]:
+    """Internal: what the heads of the task classifier see of a request, for `tools/axes/train.py`.
+
+    Returns:
+        Dense features; buckets of n-grams, in [0, 65536); their weights, together of unit length.
+    """
 
 class PointsmanError(Exception):
     """Base of everything pointsman raises on purpose."""

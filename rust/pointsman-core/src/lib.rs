@@ -9,14 +9,18 @@
 //!
 //! Start at [`Router::decide`].
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)] // Allowed in one place: the AVX2 twin of the embedding's kernel.
 
+mod byte_map;
 mod catalog;
 mod classify;
 mod cost;
 mod decision;
+pub mod embed;
 mod error;
 mod features;
+mod grams;
+mod heads;
 mod identity;
 mod latency;
 mod length;
@@ -29,8 +33,9 @@ mod quality;
 mod record;
 mod request;
 mod router;
+mod scaffold;
 mod text;
-mod tokens;
+pub mod tokens;
 
 pub use catalog::{
     Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits, Model,

@@ -5,13 +5,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::catalog::{Catalog, Tier};
 use crate::classify::{Facts, classify};
 use crate::decision::{Assessment, Decision, Infeasible, Verdict};
+use crate::embed::Embedding;
 use crate::error::{Error, ErrorKind};
 use crate::features::Features;
+use crate::heads;
 use crate::identity::decision_id;
 use crate::length::OutputTokens;
 use crate::markers;
 use crate::policy::{self, Candidate, Limits};
 use crate::request::Request;
+use crate::tokens::{self, TokenFamily};
 
 /// Decides. Thread-safe; the catalog is swapped atomically and no lock is held while scoring.
 ///
@@ -44,6 +47,9 @@ impl Router {
     /// A router over a catalog; builds the tables that decisions share, so that the first is not slow.
     pub fn new(catalog: Arc<Catalog>) -> Self {
         markers::warm_up();
+        heads::warm_up();
+        tokens::prepare(TokenFamily::O200k);
+        let _ = Embedding::builtin(); // Loads it; no error with the data this crate ships.
         Self {
             catalog: RwLock::new(catalog),
         }

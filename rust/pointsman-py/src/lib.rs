@@ -2,6 +2,7 @@
 //!
 //! The Python-side documentation lives in `python/pointsman/_native.pyi`.
 
+mod axes;
 mod catalog;
 mod core;
 mod decision;
@@ -13,6 +14,8 @@ use pyo3::prelude::*;
 /// The deciding core, in Rust.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::axes::axis_features;
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]
