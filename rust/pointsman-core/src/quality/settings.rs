@@ -1,0 +1,61 @@
+//! [`QualityConfig`]: how quickly is learned, and how quickly forgotten.
+
+use crate::learn_error::{LearnError, within};
+use crate::quality::neighbours::NeighbourConfig;
+
+/// Settings of a [`QualityEstimator`](crate::quality::QualityEstimator).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QualityConfig {
+    /// Number of features, 1..=64.
+    pub n_features: usize,
+    /// Floor of the ridge's precision, in outcomes.
+    pub lambda: f64,
+    /// Share of an outcome's weight left after a day, in (0, 1].
+    pub kept_per_day: f64,
+    /// Pseudo-counts of the slice mean in the neighbours' mean.
+    pub n_neighbour_prior: f64,
+    /// The ring of outcomes.
+    pub neighbours: NeighbourConfig,
+}
+
+impl QualityConfig {
+    /// The defaults for features and vectors of these sizes.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use pointsman_core::quality::QualityConfig;
+    ///
+    /// let config = QualityConfig::new(48, 256);
+    /// assert_eq!(config.neighbours.n_entries, 20_000);
+    /// ```
+    pub fn new(n_features: usize, n_dimensions: usize) -> Self {
+        Self {
+            n_features,
+            lambda: 4.0,
+            kept_per_day: 0.99,
+            n_neighbour_prior: 5.0,
+            neighbours: NeighbourConfig {
+                n_dimensions,
+                n_entries: 20_000,
+                n_neighbours: 100,
+                temperature: 0.1,
+            },
+        }
+    }
+
+    /// `-ln(kept_per_day) / 86400`.
+    pub(crate) fn rate_per_s(&self) -> Result<f64, LearnError> {
+        let remedy = "give a share in [1e-6, 1]";
+        within("kept_per_day", self.kept_per_day, 1e-6, 1.0, remedy)?;
+        let n = self.n_neighbour_prior;
+        within(
+            "n_neighbour_prior",
+            n,
+            0.1,
+            1e6,
+            "give a number in [0.1, 1e6]",
+        )?;
+        Ok(-self.kept_per_day.ln() / 86_400.0)
+    }
+}
