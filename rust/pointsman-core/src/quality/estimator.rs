@@ -196,28 +196,7 @@ impl QualityEstimator {
         let model = self.model(arm)?;
         within("reward", reward, 0.0, 1.0, "give a reward in [0, 1]")?;
         within("weight", weight, 0.0, 1e6, "give a weight in [0, 1e6]")?;
-        within(
-            "parts.slice",
-            parts.slice,
-            0.0,
-            1.0,
-            "give a quality in [0, 1]",
-        )?;
-        within(
-            "parts.residual",
-            parts.residual,
-            -1e3,
-            1e3,
-            "give a residual",
-        )?;
-        let neighbours = parts.neighbours;
-        within(
-            "parts.neighbours",
-            neighbours,
-            0.0,
-            1.0,
-            "give a quality in [0, 1]",
-        )?;
+        parts.check()?;
         self.platts[model].observe(self.stack.predict(parts), reward, weight, now_s);
         self.stack.observe(parts, reward, weight);
         let residual = reward - parts.slice;

@@ -3,27 +3,13 @@
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 use crate::quality::arms::Places;
-use crate::quality::vectors::{Hits, MAX_DIMENSIONS, MAX_NEIGHBOURS, Query, Vectors};
+use crate::quality::settings::NeighbourConfig;
+use crate::quality::vectors::{Hits, Query, Vectors};
 
-/// Most entries of the ring: what a flat scan reads in a fraction of a millisecond.
-pub const MAX_ENTRIES: usize = 20_000;
 /// Most outcomes kept of one entry; a race or a replay grades many models on the same request.
 const MAX_OUTCOMES: usize = 64;
 /// Weights below this share of the nearest's are not worth a look-up.
 const MIN_EXPONENT: f64 = -12.0;
-
-/// How neighbours are sought and weighed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NeighbourConfig {
-    /// Dimensions of the vectors, 1..=512.
-    pub n_dimensions: usize,
-    /// Entries kept, 1..=20,000; 0 keeps none.
-    pub n_entries: usize,
-    /// Neighbours that count, 1..=256.
-    pub n_neighbours: usize,
-    /// Loss of cosine at which a neighbour counts 1/e of the nearest.
-    pub temperature: f64,
-}
 
 /// A graded answer of one model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,36 +53,7 @@ impl Neighbours {
     ///
     /// A configuration outside the ranges of [`NeighbourConfig`].
     pub fn new(config: NeighbourConfig, rate_per_s: f64) -> Result<Self, LearnError> {
-        let (n_dimensions, n_entries) = (config.n_dimensions as f64, config.n_entries as f64);
-        let n_neighbours = config.n_neighbours as f64;
-        within(
-            "n_dimensions",
-            n_dimensions,
-            1.0,
-            MAX_DIMENSIONS as f64,
-            "give 1 to 512",
-        )?;
-        within(
-            "n_entries",
-            n_entries,
-            0.0,
-            MAX_ENTRIES as f64,
-            "give 0 to 20,000",
-        )?;
-        within(
-            "n_neighbours",
-            n_neighbours,
-            1.0,
-            MAX_NEIGHBOURS as f64,
-            "give 1 to 256",
-        )?;
-        within(
-            "temperature",
-            config.temperature,
-            1e-3,
-            1e3,
-            "give 0.001 to 1,000",
-        )?;
+        config.check()?;
         within("rate_per_s", rate_per_s, 0.0, 1.0, "give a rate in [0, 1]")?;
         Ok(Self {
             config,

@@ -1,7 +1,49 @@
-//! [`QualityConfig`]: how quickly is learned, and how quickly forgotten.
+//! [`QualityConfig`] and [`NeighbourConfig`]: how quickly is learned, how quickly forgotten, whose outcomes count.
 
 use crate::learn_error::{LearnError, within};
-use crate::quality::neighbours::NeighbourConfig;
+use crate::quality::vectors::{MAX_DIMENSIONS, MAX_NEIGHBOURS};
+
+/// Most entries of the ring: what a flat scan reads in a tenth of a millisecond.
+pub const MAX_ENTRIES: usize = 20_000;
+
+/// How neighbours are sought and weighed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NeighbourConfig {
+    /// Dimensions of the vectors, 1..=512.
+    pub n_dimensions: usize,
+    /// Entries kept, 1..=20,000; 0 keeps none.
+    pub n_entries: usize,
+    /// Neighbours that count, 1..=256.
+    pub n_neighbours: usize,
+    /// Loss of cosine at which a neighbour counts 1/e of the nearest.
+    pub temperature: f64,
+}
+
+impl NeighbourConfig {
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        let n = self.n_dimensions as f64;
+        within(
+            "n_dimensions",
+            n,
+            1.0,
+            MAX_DIMENSIONS as f64,
+            "give 1 to 512",
+        )?;
+        let n = self.n_entries as f64;
+        within("n_entries", n, 0.0, MAX_ENTRIES as f64, "give 0 to 20,000")?;
+        let n = self.n_neighbours as f64;
+        within(
+            "n_neighbours",
+            n,
+            1.0,
+            MAX_NEIGHBOURS as f64,
+            "give 1 to 256",
+        )?;
+        let remedy = "give 0.001 to 1,000";
+        within("temperature", self.temperature, 1e-3, 1e3, remedy)?;
+        Ok(())
+    }
+}
 
 /// Settings of a [`QualityEstimator`](crate::quality::QualityEstimator).
 #[derive(Clone, Copy, Debug, PartialEq)]

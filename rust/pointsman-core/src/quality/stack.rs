@@ -4,7 +4,7 @@
 //! Every prediction is made before its outcome is learned (progressive validation), so nothing leaks.
 
 use crate::codec::{Reader, Writer};
-use crate::learn_error::LearnError;
+use crate::learn_error::{LearnError, within};
 use crate::logistic::{logit, sigma};
 
 /// Terms of the blend, the intercept included.
@@ -29,6 +29,20 @@ pub struct Parts {
 }
 
 impl Parts {
+    pub(crate) fn check(&self) -> Result<(), LearnError> {
+        let remedy = "give a quality in [0, 1]";
+        within("parts.slice", self.slice, 0.0, 1.0, remedy)?;
+        within(
+            "parts.residual",
+            self.residual,
+            -1e3,
+            1e3,
+            "give a residual",
+        )?;
+        within("parts.neighbours", self.neighbours, 0.0, 1.0, remedy)?;
+        Ok(())
+    }
+
     fn terms(&self) -> [f64; N_TERMS] {
         [
             1.0,
