@@ -13,24 +13,31 @@
 
 mod catalog;
 mod classify;
+mod codec;
 mod cost;
 mod decision;
 mod error;
 mod features;
 mod identity;
 mod latency;
+pub mod latency_model;
+mod learn_error;
 mod length;
+pub mod length_model;
 mod lexicon;
+mod logistic;
 mod markers;
 mod plan;
 mod policy;
 mod profile;
-mod quality;
+pub mod quality;
 mod record;
 mod request;
 mod router;
+pub mod sketch;
 mod text;
 mod tokens;
+pub mod window;
 
 pub use catalog::{
     Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits, Model,
@@ -42,9 +49,11 @@ pub use decision::{Decision, Infeasible, Verdict};
 pub use error::{Error, ErrorKind};
 pub use features::{Features, Language};
 pub use latency::Latency;
+pub use learn_error::LearnError;
 pub use length::OutputTokens;
 pub use plan::Plan;
 pub use policy::{Candidate, POLICY_VERSION, ReasonCode};
+pub use policy::{explore, shrink};
 pub use profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
 pub use quality::{Quality, QualityPrior};
 pub use request::{
