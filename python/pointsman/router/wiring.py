@@ -81,6 +81,11 @@ def delta_bytes(chunk: Mapping[str, Any]) -> int:
     return sum(_text_bytes(choice.get("delta")) for choice in chunk.get("choices") or ())
 
 
+def ends_cut(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice ended because its limit of tokens was reached."""
+    return choice.get("finish_reason") == "length"
+
+
 def _text_bytes(message: Any) -> int:
     content = message.get("content") if isinstance(message, dict) else None
     return len(content.encode()) if isinstance(content, str) else 0

@@ -4,8 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pointsman_core::LatencyPrior;
 use pointsman_core::explore::{draw, inverse_gap_into, uniform};
-use pointsman_core::latency_model::{LatencyModel, SpeedPrior};
+use pointsman_core::latency_model::LatencyModel;
 use pointsman_core::quality::{
     Arm, Context, Estimate, NeighbourConfig, Neighbours, QualityConfig, QualityEstimator, Ridge,
 };
@@ -145,7 +146,7 @@ fn policy(criterion: &mut Criterion) {
             draw(&propensities, 5).unwrap()
         });
     });
-    let prior = SpeedPrior {
+    let prior = LatencyPrior {
         ttft_p50_ms: 400.0,
         ttft_p95_ms: 900.0,
         tokens_per_s: 80.0,

@@ -40,6 +40,11 @@ impl Writer {
         self.0.extend_from_slice(value.as_bytes());
     }
 
+    pub(crate) fn bytes(&mut self, values: &[u8]) {
+        self.len(values.len());
+        self.0.extend_from_slice(values);
+    }
+
     pub(crate) fn f64s(&mut self, values: &[f64]) {
         self.len(values.len());
         for value in values {
@@ -165,6 +170,32 @@ impl<'a> Reader<'a> {
         let got = self.len(8)?;
         expect(n, got)?;
         (0..n).map(|_| self.f64()).collect()
+    }
+
+    /// At most `most` numbers >= 0.
+    pub(crate) fn amounts(&mut self, most: usize) -> Result<Vec<f64>, LearnError> {
+        let n = self.len(8)?;
+        if n > most {
+            return Err(LearnError::state(format!("{n} numbers, at most {most}")));
+        }
+        (0..n).map(|_| self.amount()).collect()
+    }
+
+    /// A whole number within `±most`.
+    pub(crate) fn whole(&mut self, most: i64) -> Result<i64, LearnError> {
+        let value = self.f64()?;
+        if value.trunc() == value && value.abs() <= most as f64 {
+            return Ok(value as i64);
+        }
+        Err(LearnError::state(format!(
+            "{value} is no whole number within ±{most}"
+        )))
+    }
+
+    /// Bytes written by [`Writer::bytes`].
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], LearnError> {
+        let n = self.len(1)?;
+        self.take(n)
     }
 
     /// Exactly `n` small integers.

@@ -3,26 +3,15 @@
 //! Time to first token and speed are kept apart (science.md 2.5): `L = ttft + tokens / speed`, so that a long answer is
 //! not mistaken for a queue. Each quantile is a geometric mean, weighted by counts, of prior, past and recent.
 
+use crate::catalog::LatencyPrior;
+use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
-use crate::window::RotatingSketch;
+use crate::window::{RotatingSketch, window_start_s};
 
 /// Values the prior counts for against the past, and both against the last five minutes (chosen: a p95 of fewer is
 /// mostly its largest value).
 const N_PRIOR: f64 = 20.0;
 const N_PAST: f64 = 30.0;
-/// Spread of the speed assumed before any was seen: p05 is 60 % of the median (chosen).
-const SPEED_P05_SHARE: f64 = 0.6;
-
-/// What is believed of a deployment before anything was measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SpeedPrior {
-    /// Median time to the first token, in milliseconds.
-    pub ttft_p50_ms: f64,
-    /// 95th percentile of it.
-    pub ttft_p95_ms: f64,
-    /// Median speed once tokens flow.
-    pub tokens_per_s: f64,
-}
 
 /// Predicted speed of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,22 +20,14 @@ pub struct Speed {
     pub ttft_p50_ms: f64,
     /// 95th percentile of it.
     pub ttft_p95_ms: f64,
-    /// Median speed.
-    pub tokens_per_s_p50: f64,
-    /// Speed that 95 % of answers exceed.
-    pub tokens_per_s_p05: f64,
+    /// Median speed once tokens flow.
+    pub tokens_per_s: f64,
 }
 
 impl Speed {
     /// Median time to the last of `n_tokens`, in milliseconds.
     pub fn p50_ms(&self, n_tokens: f64) -> f64 {
-        self.ttft_p50_ms + 1000.0 * n_tokens / self.tokens_per_s_p50
-    }
-
-    /// 95th percentile of the time to the last of `n_tokens`, in milliseconds; pessimistic, since both parts are at
-    /// their 95th at once.
-    pub fn p95_ms(&self, n_tokens: f64) -> f64 {
-        self.ttft_p95_ms + 1000.0 * n_tokens / self.tokens_per_s_p05
+        self.ttft_p50_ms + 1000.0 * n_tokens / self.tokens_per_s
     }
 }
 
@@ -55,24 +36,25 @@ impl Speed {
 /// # Example
 ///
 /// ```
-/// use pointsman_core::latency_model::{LatencyModel, SpeedPrior};
+/// use pointsman_core::LatencyPrior;
+/// use pointsman_core::latency_model::LatencyModel;
 ///
-/// let prior = SpeedPrior { ttft_p50_ms: 400.0, ttft_p95_ms: 900.0, tokens_per_s: 80.0 };
+/// let prior = LatencyPrior { ttft_p50_ms: 400.0, ttft_p95_ms: 900.0, tokens_per_s: 80.0 };
 /// let mut model = LatencyModel::new(prior).unwrap();
 /// assert!((model.predict(0.0).ttft_p95_ms - 900.0).abs() < 1e-9);
 /// for second in 0..200 {
 ///     model.observe(100.0, Some(160.0), f64::from(second)).unwrap();
 /// }
 /// let speed = model.predict(200.0);
-/// assert!(speed.ttft_p50_ms < 140.0 && speed.tokens_per_s_p50 > 140.0);
-/// assert!(speed.p50_ms(80.0) < speed.p95_ms(80.0));
+/// assert!(speed.ttft_p50_ms < 140.0 && speed.tokens_per_s > 140.0);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatencyModel {
-    prior: SpeedPrior,
+    prior: LatencyPrior,
     ttft_ms: RotatingSketch,
     tokens_per_s: RotatingSketch,
     cached: Speed,
+    cached_from_s: f64,
     cached_until_s: f64,
 }
 
@@ -82,7 +64,7 @@ impl LatencyModel {
     /// # Errors
     ///
     /// A prior that is not above 0 or not finite, or whose p95 is below its p50.
-    pub fn new(prior: SpeedPrior) -> Result<Self, LearnError> {
+    pub fn new(prior: LatencyPrior) -> Result<Self, LearnError> {
         let remedy = "give a value in [1e-3, 1e9]";
         within("ttft_p50_ms", prior.ttft_p50_ms, 1e-3, 1e9, remedy)?;
         let p95 = prior.ttft_p95_ms;
@@ -97,14 +79,14 @@ impl LatencyModel {
         let cached = Speed {
             ttft_p50_ms: prior.ttft_p50_ms,
             ttft_p95_ms: prior.ttft_p95_ms,
-            tokens_per_s_p50: prior.tokens_per_s,
-            tokens_per_s_p05: prior.tokens_per_s * SPEED_P05_SHARE,
+            tokens_per_s: prior.tokens_per_s,
         };
         Ok(Self {
             prior,
             ttft_ms: RotatingSketch::default(),
             tokens_per_s: RotatingSketch::default(),
             cached,
+            cached_from_s: f64::NEG_INFINITY,
             cached_until_s: f64::INFINITY,
         })
     }
@@ -137,9 +119,9 @@ impl LatencyModel {
         Ok(())
     }
 
-    /// The speed expected now; a field read, unless a window ended since the last outcome.
+    /// The speed expected at `now_s`; a field read, unless a window ended since the last outcome or refresh.
     pub fn predict(&self, now_s: f64) -> Speed {
-        if now_s < self.cached_until_s {
+        if self.cached_from_s <= now_s && now_s < self.cached_until_s {
             self.cached
         } else {
             self.compute(now_s)
@@ -150,17 +132,41 @@ impl LatencyModel {
     pub fn refresh(&mut self, now_s: f64) {
         self.cached = self.compute(now_s);
         let (ttft, speed) = (&self.ttft_ms, &self.tokens_per_s);
+        self.cached_from_s = window_start_s(now_s);
         self.cached_until_s = ttft.valid_until_s(now_s).min(speed.valid_until_s(now_s));
+    }
+
+    /// The time from which a prediction costs more than a field read.
+    pub(crate) fn fresh_until_s(&self) -> f64 {
+        self.cached_until_s
+    }
+
+    /// Takes over what another has seen, keeping the prior.
+    pub(crate) fn clone_outcomes(&mut self, other: &LatencyModel) {
+        self.ttft_ms.clone_from(&other.ttft_ms);
+        self.tokens_per_s.clone_from(&other.tokens_per_s);
+        if !self.ttft_ms.is_empty() {
+            self.refresh(self.ttft_ms.newest_start_s());
+        }
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer) {
+        self.ttft_ms.save(writer);
+        self.tokens_per_s.save(writer);
+    }
+
+    pub(crate) fn load(&mut self, reader: &mut Reader) -> Result<(), LearnError> {
+        self.ttft_ms = RotatingSketch::load(reader)?;
+        self.tokens_per_s = RotatingSketch::load(reader)?;
+        Ok(())
     }
 
     fn compute(&self, now_s: f64) -> Speed {
         let prior = &self.prior;
-        let slow = prior.tokens_per_s * SPEED_P05_SHARE;
         Speed {
             ttft_p50_ms: blend(&self.ttft_ms, 0.5, prior.ttft_p50_ms, now_s),
             ttft_p95_ms: blend(&self.ttft_ms, 0.95, prior.ttft_p95_ms, now_s),
-            tokens_per_s_p50: blend(&self.tokens_per_s, 0.5, prior.tokens_per_s, now_s),
-            tokens_per_s_p05: blend(&self.tokens_per_s, 0.05, slow, now_s),
+            tokens_per_s: blend(&self.tokens_per_s, 0.5, prior.tokens_per_s, now_s),
         }
     }
 }
@@ -190,7 +196,7 @@ mod tests {
     use super::*;
 
     fn model() -> LatencyModel {
-        let prior = SpeedPrior {
+        let prior = LatencyPrior {
             ttft_p50_ms: 400.0,
             ttft_p95_ms: 900.0,
             tokens_per_s: 80.0,

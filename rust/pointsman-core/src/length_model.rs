@@ -3,6 +3,7 @@
 //! `ln tokens = ln prior + eta' phi + eta_m + noise` (science.md 2.5): one slope for all models, one offset per model, one
 //! spread per model. Without outcomes the answer is the prior.
 
+use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 use crate::quality::Ridge;
 
@@ -149,6 +150,52 @@ impl LengthModel {
         self.slope.observe(features, gap - offset, 1.0, now_s)?;
         self.offsets[model].observe(gap - explained, ln_length - ln_mean);
         Ok(())
+    }
+
+    /// Whether nothing was learned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slope.is_empty()
+    }
+
+    /// The same for other models: for each its place among these, or none.
+    pub(crate) fn rearranged(&self, places: &[Option<usize>]) -> Self {
+        let offset =
+            |place: &Option<usize>| place.map_or_else(Offset::default, |old| self.offsets[old]);
+        Self {
+            slope: self.slope.clone(),
+            offsets: places.iter().map(offset).collect(),
+        }
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer) {
+        self.slope.save(writer);
+        for offset in &self.offsets {
+            writer.f64(offset.n);
+            writer.f64(offset.sum);
+            writer.f64(offset.sum_squares);
+        }
+    }
+
+    /// What was saved of `n_models` models, with the settings of `like`.
+    pub(crate) fn load(
+        reader: &mut Reader,
+        like: &LengthModel,
+        n_models: usize,
+    ) -> Result<Self, LearnError> {
+        let mut slope = like.slope.clone();
+        slope.load(reader)?;
+        let mut offset = |_| {
+            Ok(Offset {
+                n: reader.amount()?,
+                sum: reader.f64()?,
+                sum_squares: reader.amount()?,
+            })
+        };
+        let offsets: Result<Vec<Offset>, LearnError> = (0..n_models).map(&mut offset).collect();
+        Ok(Self {
+            slope,
+            offsets: offsets?,
+        })
     }
 
     fn log_normal(

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod belief;
 mod catalog;
 mod classify;
 mod codec;
@@ -22,6 +23,7 @@ mod identity;
 mod latency;
 pub mod latency_model;
 mod learn_error;
+mod learned;
 mod length;
 pub mod length_model;
 mod lexicon;
@@ -50,6 +52,7 @@ pub use error::{Error, ErrorKind};
 pub use features::{Features, Language};
 pub use latency::Latency;
 pub use learn_error::LearnError;
+pub use learned::Outcome;
 pub use length::OutputTokens;
 pub use plan::Plan;
 pub use policy::{Candidate, POLICY_VERSION, ReasonCode};

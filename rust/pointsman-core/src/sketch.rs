@@ -4,6 +4,7 @@
 //! `2 gamma^i / (gamma + 1)`. When the span outgrows the buckets the lowest are folded together, so high
 //! quantiles keep their error.
 
+use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 
 /// Relative error of a quantile.
@@ -89,6 +90,23 @@ impl Sketch {
     /// `q` is clipped to `[0, 1]`; NaN counts as 0. `O(buckets)`.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         quantile([self], q)
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer) {
+        writer.f64(f64::from(self.first));
+        writer.f64(self.n);
+        writer.f64s(&self.counts);
+    }
+
+    pub(crate) fn load(reader: &mut Reader) -> Result<Self, LearnError> {
+        let first = reader.whole(2 * i64::from(MAX_SPAN))? as i32;
+        let n = reader.amount()?;
+        let counts = reader.amounts(MAX_BUCKETS)?;
+        let total: f64 = counts.iter().sum();
+        if (total - n).abs() > 1e-6 * (1.0 + n) {
+            return Err(LearnError::state(format!("{n} values, {total} in buckets")));
+        }
+        Ok(Self { first, counts, n })
     }
 
     fn add_to(&mut self, bucket: i32, count: f64) {

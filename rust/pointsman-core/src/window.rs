@@ -1,11 +1,14 @@
 //! [`RotatingSketch`]: the quantiles of the last five minutes, and a fading memory of what came before.
 
+use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 use crate::sketch::{Sketch, quantile};
 
 /// Windows, and seconds per window (science.md 2.5).
 pub const N_WINDOWS: usize = 5;
 const SPAN: i64 = 5;
+/// Number of the window at 1e12 s, the last time that is accepted.
+const LAST_WINDOW: i64 = 20_000_000_000;
 /// Seconds per window.
 pub const WINDOW_S: f64 = 60.0;
 /// Values the long memory holds before it forgets half (chosen: a day of a quiet deployment).
@@ -84,8 +87,38 @@ impl RotatingSketch {
         filled.map(end).fold(f64::INFINITY, f64::min)
     }
 
+    /// Whether no value was ever added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.windows.iter().all(|window| window.n() == 0.0) && self.past.n() == 0.0
+    }
+
+    /// Beginning of the newest window.
+    pub(crate) fn newest_start_s(&self) -> f64 {
+        self.newest as f64 * WINDOW_S
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer) {
+        writer.f64(self.newest as f64);
+        self.windows.iter().for_each(|window| window.save(writer));
+        self.past.save(writer);
+    }
+
+    pub(crate) fn load(reader: &mut Reader) -> Result<Self, LearnError> {
+        let newest = reader.whole(LAST_WINDOW)?;
+        let mut windows: [Sketch; N_WINDOWS] = Default::default();
+        for window in &mut windows {
+            *window = Sketch::load(reader)?;
+        }
+        let past = Sketch::load(reader)?;
+        Ok(Self {
+            windows,
+            newest,
+            past,
+        })
+    }
+
     fn rotate(&mut self, number: i64) {
-        if self.windows.iter().all(|window| window.n() == 0.0) && self.past.n() == 0.0 {
+        if self.is_empty() {
             self.newest = number;
         }
         let n_steps = (number - self.newest).clamp(0, SPAN);
@@ -109,6 +142,11 @@ impl RotatingSketch {
     fn is_live(&self, index: usize, now_s: f64) -> bool {
         number(now_s) - self.number_of(index) < SPAN
     }
+}
+
+/// Beginning of the window that `now_s` lies in.
+pub(crate) fn window_start_s(now_s: f64) -> f64 {
+    number(now_s) as f64 * WINDOW_S
 }
 
 fn number(now_s: f64) -> i64 {

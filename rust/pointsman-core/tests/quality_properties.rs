@@ -1,8 +1,9 @@
 //! Properties of the learners: ranges, monotonicity, merge = union, save/load identity, nothing but errors from NaN.
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
+use pointsman_core::LatencyPrior;
 use pointsman_core::explore::{draw, inverse_gap_into};
-use pointsman_core::latency_model::{LatencyModel, SpeedPrior};
+use pointsman_core::latency_model::LatencyModel;
 use pointsman_core::quality::{
     Arm, Context, Estimate, NeighbourConfig, QualityConfig, QualityEstimator, RaschPrior,
 };
@@ -286,7 +287,7 @@ proptest! {
 
     #[test]
     fn predicted_latency_is_ordered_and_finite(observed in vec((0.0..1e5_f64, 0.0..500.0_f64, 0.0..100.0_f64), 0..200)) {
-        let prior = SpeedPrior { ttft_p50_ms: 400.0, ttft_p95_ms: 900.0, tokens_per_s: 80.0 };
+        let prior = LatencyPrior { ttft_p50_ms: 400.0, ttft_p95_ms: 900.0, tokens_per_s: 80.0 };
         let mut model = LatencyModel::new(prior).unwrap();
         let mut now_s = 0.0;
         for (ttft_ms, tokens_per_s, step_s) in observed {
@@ -295,8 +296,7 @@ proptest! {
         }
         let speed = model.predict(now_s);
         prop_assert!(speed.ttft_p50_ms <= speed.ttft_p95_ms * 1.000_001);
-        prop_assert!(speed.tokens_per_s_p05 <= speed.tokens_per_s_p50 * 1.000_001);
-        prop_assert!(speed.p95_ms(500.0).is_finite() && speed.p95_ms(500.0) >= speed.p50_ms(500.0) * 0.999);
+        prop_assert!(speed.p50_ms(500.0).is_finite() && speed.tokens_per_s > 0.0);
     }
 
     #[test]

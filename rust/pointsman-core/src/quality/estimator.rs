@@ -76,6 +76,22 @@ impl QualityEstimator {
         self.arms.n_arms()
     }
 
+    /// Whether any reward was learned.
+    pub fn has_outcomes(&self) -> bool {
+        self.ridges.iter().any(|ridge| !ridge.is_empty())
+    }
+
+    /// Whether a reward of this arm's model was learned; an arm that does not exist has none.
+    pub fn is_known(&self, arm: usize) -> bool {
+        let model = self.arms.model_of().get(arm);
+        model.is_some_and(|model| !self.ridges[*model].is_empty())
+    }
+
+    /// Rewards learned in a slice, faded by their age.
+    pub fn n_outcomes(&self, slice: u64, now_s: f64) -> f64 {
+        self.slices.view(slice, now_s).n_outcomes()
+    }
+
     /// The weights of the blend: intercept, slice, residual, neighbours.
     pub fn stack_weights(&self) -> [f64; 4] {
         self.stack.weights()

@@ -193,6 +193,12 @@ impl SliceView<'_> {
         }
     }
 
+    /// Outcomes of all arms.
+    pub(crate) fn n_outcomes(&self) -> f64 {
+        let models = self.row.map_or(&[][..], |row| &row.models);
+        self.kept * models.iter().map(|counts| counts.n).sum::<f64>()
+    }
+
     fn counts(&self, of: impl Fn(&Row) -> Counts) -> Counts {
         let mut counts = self.row.map_or_else(Counts::default, of);
         counts.scale(self.kept);
