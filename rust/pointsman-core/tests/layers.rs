@@ -63,9 +63,9 @@ fn imports(source: &str) -> Vec<String> {
 fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
-        "byte_map" | "grams" | "scaffold" | "text" | "lexicon" | "request" | "plan" | "error" => {
-            &[]
-        }
+        "byte_map" | "grams" | "scaffold" | "text" | "lexicon" | "request" | "plan"
+        | "learn_error" | "logistic" => &[],
+        "belief" => &["latency_model", "length", "quality"],
         "markers" => &["lexicon", "text"],
         "embed" | "tokens" => &["byte_map"],
         "features" => &[
@@ -75,12 +75,39 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "profile" => &["features"],
         "heads" => &["features", "grams", "profile"],
         "classify" => &["features", "heads", "profile", "request"],
-        "quality" | "length" => &["profile"],
-        "latency" | "cost" => &["catalog"],
+        "codec" | "error" => &["learn_error"],
+        "sketch" => &["codec", "learn_error"],
+        "window" => &["codec", "learn_error", "sketch"],
+        "latency_model" => &["catalog", "codec", "learn_error", "window"],
+        "length_model" => &["codec", "learn_error", "quality"],
+        "quality" => &["codec", "learn_error", "logistic", "profile"],
+        "length" => &["profile"],
+        "learned" => &[
+            "belief",
+            "catalog",
+            "codec",
+            "latency_model",
+            "learn_error",
+            "length",
+            "length_model",
+            "profile",
+            "quality",
+            "shrink",
+        ],
+        "latency" => &["latency_model"],
+        "cost" => &["catalog"],
         "catalog" => &["quality"],
         "identity" => &["request"],
         "policy" => &[
-            "catalog", "cost", "latency", "length", "profile", "quality", "request",
+            "belief",
+            "catalog",
+            "cost",
+            "latency",
+            "learn_error",
+            "length",
+            "profile",
+            "quality",
+            "request",
         ],
         "decision" => &["catalog", "length", "plan", "policy", "profile"],
         "record" => &["decision", "policy", "profile"],

@@ -7,6 +7,7 @@ mod catalog;
 mod core;
 mod decision;
 mod error;
+mod outcome;
 mod request;
 
 use pyo3::prelude::*;

@@ -344,7 +344,7 @@ fn optional_texts(list: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Vec<Te
     }
 }
 
-fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>> {
+pub(crate) fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>> {
     if value.is_none() {
         Ok(None)
     } else {
@@ -352,7 +352,7 @@ fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>>
     }
 }
 
-fn text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Text> {
+pub(crate) fn text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Text> {
     text_at(value, &|| path.to_owned())
 }
 

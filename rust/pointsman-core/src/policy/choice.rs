@@ -82,7 +82,10 @@ fn need(
         .iter()
         .map(|index| candidates[*index].quality.mean)
         .max_by(f64::total_cmp)?;
-    let floor = match (limits.min_quality, limits.floor_like(catalog, profile)) {
+    let floor = match (
+        limits.min_quality,
+        limits.floor_like(catalog, profile, candidates),
+    ) {
         (Some(a), Some(b)) => Some(a.max(b)),
         (a, b) => a.or(b),
     };

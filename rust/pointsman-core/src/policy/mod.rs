@@ -2,9 +2,11 @@
 
 mod candidate;
 mod choice;
+pub mod explore;
 mod feasible;
 mod infeasible;
 mod limits;
+pub mod shrink;
 
 pub use candidate::Candidate;
 pub(crate) use candidate::predict;
