@@ -9,11 +9,12 @@ import orjson
 
 from pointsman.errors import ProviderError, RequestError
 from pointsman.providers.answers import (
+    checked_chunk,
     checked_completion,
-    embedded_error,
     error_of,
     parsed,
     passed_on,
+    secrets_of,
     usage_of,
 )
 from pointsman.providers.provider import ProviderReply
@@ -43,6 +44,7 @@ class OpenAIProvider:
 
     def __init__(self, settings: ProviderSettings, transport: Callable[[], Transport]) -> None:
         self.settings = settings
+        self._secrets = secrets_of(settings)
         self._transport = transport
         base_url = settings.base_url.rstrip("/")
         self._chat_url = f"{base_url}/chat/completions"
@@ -61,7 +63,7 @@ class OpenAIProvider:
         reply = await self._transport().send(self._http_call(call, body))
         if reply.status != 200:
             raise self._error(reply.status, reply.headers, reply.body)
-        answer = checked_completion(self.name, reply.status, reply.body)
+        answer = checked_completion(self.name, reply.status, reply.body, self._secrets)
         return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
 
     def stream(self, call: ProviderCall) -> _OpenAIStream:
@@ -101,7 +103,7 @@ class OpenAIProvider:
         return HttpCall("POST", self._chat_url, call.headers, data, self.settings.timeouts)
 
     def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        return error_of(self.name, status, headers, body, secret=self.settings.api_key)
+        return error_of(self.name, status, headers, body, secrets=self._secrets)
 
 
 def _body_of(call: ProviderCall) -> dict[str, Any]:
@@ -155,7 +157,7 @@ class _OpenAIStream:
         if content_type == "text/event-stream":
             return
         if content_type == "application/json":
-            checked_completion(provider.name, http.status, await http.read())
+            checked_completion(provider.name, http.status, await http.read(), provider._secrets)
         shown = content_type if content_type.isascii() and content_type.isprintable() else "?"
         raise malformed(
             provider.name, f"answered a stream with content-type {shown[:60]!r}; check base_url", status=200
@@ -203,19 +205,10 @@ class _OpenAIStream:
         )
 
     def _chunk(self, payload: bytes) -> dict[str, Any]:
-        try:
-            chunk = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            chunk = None
-        if not isinstance(chunk, dict):
-            raise malformed(self._provider.name, "an event of the stream is not a JSON object", status=200)
-        choices = chunk.get("choices")
-        if chunk.get("error") and not choices:
-            raise embedded_error(self._provider.name, chunk["error"])
-        if isinstance(choices, list):
-            for choice in choices:
-                if isinstance(choice, dict) and choice.get("finish_reason"):
-                    self._is_finished = True
+        chunk = checked_chunk(self._provider.name, payload, self._provider._secrets)
+        for choice in chunk.get("choices") or ():
+            if choice.get("finish_reason"):
+                self._is_finished = True
         if chunk.get("usage"):
             self.usage = usage_of(chunk) or self.usage
         return chunk
