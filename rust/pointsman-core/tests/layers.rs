@@ -70,7 +70,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "features" => &["catalog", "lexicon", "markers", "request", "text", "tokens"],
         "profile" => &["features"],
         "classify" => &["features", "lexicon", "profile", "request"],
-        "codec" | "error" => &["learn_error"],
+        "codec" | "error" | "shrink" => &["learn_error"],
         "sketch" => &["codec", "learn_error"],
         "window" => &["codec", "learn_error", "sketch"],
         "latency_model" => &["catalog", "codec", "learn_error", "window"],
