@@ -55,6 +55,26 @@ async def test_a_completion_is_asked_for_and_returned(make_provider, serve):
     assert call.body["model"] == "auto"
 
 
+@pytest.mark.parametrize("wished", [{}, {"service_tier": "auto"}], ids=["no wish", "a wish"])
+@pytest.mark.parametrize("tier", [None, "flex", "priority"])
+async def test_the_tier_sent_is_the_deployments_and_not_the_callers_wish(make_provider, serve, tier, wished):
+    def handle(request):
+        if orjson.loads(request.body).get("stream"):
+            return STREAM_HEAD + chunked(event(delta("a", "stop")), DONE)
+        return answer(orjson.dumps(COMPLETION))
+
+    server = serve(handle)
+    provider = make_provider(server.url)
+    call = ProviderCall(upstream_model="m-1", body={**CALL.body, **wished}, service_tier=tier)
+    await provider.complete(call)
+    async with provider.stream(call) as stream:
+        assert len([chunk async for chunk in stream]) == 1
+    expected = {} if tier is None else {"service_tier": tier}
+    for request in server.requests:
+        sent = orjson.loads(request.body)
+        assert {name: sent[name] for name in sent if name == "service_tier"} == expected
+
+
 async def test_without_a_key_none_is_sent(make_provider, serve):
     server = serve(lambda _: answer(orjson.dumps(COMPLETION)))
     await make_provider(server.url, api_key=None, headers={"X-Api-Key": "k"}).complete(CALL)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pointsman.cli.options import ConfigOption, JsonOption, config_path
-from pointsman.errors import NoFeasibleDeployment, RequestError
+from pointsman.errors import InvalidInput, NoFeasibleDeployment, RequestError
 
 
 def route(
@@ -61,7 +61,7 @@ def route(
     router = Router.from_config(config_path(config))
     try:
         decision = router.decide_request(router.parse(body, {}))
-    except RequestError as error:
+    except (RequestError, InvalidInput) as error:
         print(f"pointsman route: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     except NoFeasibleDeployment as error:

@@ -55,7 +55,7 @@ class OpenAIProvider:
 
     async def complete(self, call: ProviderCall) -> ProviderReply:
         """Get a whole answer."""
-        body = {**call.body, "model": call.upstream_model}
+        body = _body_of(call)
         body.pop("stream", None)
         body.pop("stream_options", None)
         reply = await self._transport().send(self._http_call(call, body))
@@ -67,12 +67,9 @@ class OpenAIProvider:
     def stream(self, call: ProviderCall) -> _OpenAIStream:
         """Get an answer as a stream; leaving closes the upstream connection."""
         options = call.body.get("stream_options")
-        body = {
-            **call.body,
-            "model": call.upstream_model,
-            "stream": True,
-            "stream_options": {**(options if isinstance(options, dict) else {}), "include_usage": True},
-        }
+        body = _body_of(call)
+        body["stream"] = True
+        body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
         return _OpenAIStream(self, self._transport().stream(self._http_call(call, body)))
 
     async def list_models(self) -> list[str]:
@@ -105,6 +102,15 @@ class OpenAIProvider:
 
     def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         return error_of(self.name, status, headers, body, secret=self.settings.api_key)
+
+
+def _body_of(call: ProviderCall) -> dict[str, Any]:
+    """The caller's body for this deployment: its model, and its tier or none."""
+    body = {**call.body, "model": call.upstream_model}
+    body.pop("service_tier", None)
+    if call.service_tier is not None:
+        body["service_tier"] = call.service_tier
+    return body
 
 
 class _OpenAIStream:
