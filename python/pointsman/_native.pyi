@@ -113,7 +113,7 @@ class Decision:
         """Why the chosen one won, in one ASCII line (fit for an HTTP header)."""
     @property
     def propensity(self) -> float:
-        """Probability with which the policy chose this deployment, in (0, 1]."""
+        """Probability with which the policy chose this deployment, in (0, 1]; 1 unless it explores."""
     @property
     def confidence(self) -> float:
         """Probability that the chosen deployment's quality meets the need, in [0, 1]."""
@@ -181,7 +181,7 @@ class Core:
         Args:
             request: What is asked.
             now_s: Unix time, seconds.
-            seed: Any 64-bit number; feeds the decision id (and exploration, once there is any).
+            seed: Any 64-bit number; feeds the decision id and the draw of an exploring policy.
 
         Raises:
             NoFeasibleDeployment: The constraints exclude every deployment.

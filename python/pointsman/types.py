@@ -38,6 +38,8 @@ class Constraints:
             [0, 1], for (lookup, generation, reasoning).
         strategy: How to execute. `auto` lets pointsman choose.
         deadline_s: Seconds from now by which the answer must be there; a long one makes the request `batch`.
+        exploration: Whether now and then another deployment that meets the need answers, to learn about it;
+            `Decision.propensity` says how likely the choice was.
         session_id: Conversation this request belongs to.
         tags: Free labels, logged with the decision.
     """
@@ -51,6 +53,7 @@ class Constraints:
     quality_tolerance: tuple[float, float, float] | None = None
     strategy: Strategy = "auto"
     deadline_s: float | None = None
+    exploration: bool = False
     session_id: str | None = None
     tags: tuple[str, ...] = ()
 

@@ -211,3 +211,62 @@ def test_sixty_four_threads_deciding_and_observing_lose_nothing() -> None:
     alone = two_deployments()
     teach(alone, "cheap", n=32 * n_each, reward=1.0, latency_ms=300, n_output_tokens=20)
     assert decide(core).predicted_quality == pytest.approx(decide(alone).predicted_quality, abs=0.01)
+
+
+def test_a_few_lucky_rewards_do_not_displace_the_incumbent_and_many_do() -> None:
+    core, near = two_deployments(cheap=0.5, dear=0.8), {"quality_tolerance": (0.05, 0.05, 0.05)}
+    teach(core, "dear", n=40, reward=0.8)
+    teach(core, "cheap", n=14, reward=1.0)
+    lucky = decide(core, **near)
+    teach(core, "cheap", n=400, reward=1.0)
+    assert (lucky.deployment, decide(core, **near).deployment) == ("dear", "cheap")
+    assert lucky.reason == "incumbent; cheap is not proven within 0.05 of its quality"
+
+
+def test_exploration_is_off_unless_asked_for() -> None:
+    core = two_deployments()
+    for seed in range(300):
+        decision = core.decide(QUESTION, now_s=NOW_S, seed=seed)
+        assert (decision.deployment, decision.propensity) == ("cheap", 1.0)
+
+
+def test_exploration_draws_as_often_as_it_says_and_the_same_for_the_same_seed() -> None:
+    core = two_deployments()
+    request = replace(QUESTION, constraints=Constraints(exploration=True))
+    n = 4_000
+    drawn = core.decide_many([request] * n, now_s=NOW_S, seed=7)
+    assert all(isinstance(decision, Decision) for decision in drawn)
+    propensity = {one.deployment: one.propensity for one in drawn if isinstance(one, Decision)}
+    assert sum(propensity.values()) == pytest.approx(1, abs=1e-12)
+    assert 0.005 <= propensity["dear"] < propensity["cheap"]
+    n_dear = sum(isinstance(one, Decision) and one.deployment == "dear" for one in drawn)
+    sd = math.sqrt(n * propensity["dear"] * propensity["cheap"])
+    assert abs(n_dear - n * propensity["dear"]) < 4 * sd
+    for seed in range(50):
+        again = [core.decide(request, now_s=NOW_S, seed=seed).to_json() for _ in range(2)]
+        assert again[0] == again[1]
+    explored = next(one for one in drawn if isinstance(one, Decision) and one.deployment == "dear")
+    assert explored.ranking == ["dear", "cheap"]
+    assert explored.reason.startswith("explored with probability 0.0")
+
+
+def test_exploration_never_draws_what_does_not_meet_the_need() -> None:
+    core = Core(catalog_of(catalog_document(8)))
+    request = replace(QUESTION, constraints=Constraints(exploration=True, min_quality=0.72))
+    drawn = core.decide_many([request] * 2_000, now_s=NOW_S, seed=1)
+    names = {one.deployment for one in drawn if isinstance(one, Decision)}
+    assert names == {f"p0/m{i}" for i in range(4, 8)}
+
+
+def test_more_rewards_leave_less_to_chance() -> None:
+    core = two_deployments()
+
+    def chance() -> float:
+        request = replace(QUESTION, constraints=Constraints(exploration=True))
+        decisions = [core.decide(request, now_s=NOW_S, seed=seed) for seed in range(40)]
+        return 1 - max(decision.propensity for decision in decisions)
+
+    before = chance()
+    for name in ("cheap", "dear"):
+        teach(core, name, n=500, reward=0.8)
+    assert 0.005 <= chance() < before

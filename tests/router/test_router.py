@@ -229,3 +229,15 @@ async def test_a_grade_that_comes_later_is_learned():
             router.observe(graded)
         after = router.decide("hello", model=decision.model)
     assert after.predicted_quality < decision.predicted_quality - 0.2
+
+
+async def test_a_policy_explores_only_if_the_config_says_so():
+    settings = config()
+    settings["policies"]["curious"] = {"quality_tolerance": 1.0, "exploration": True}
+    async with Router.from_config(settings) as router:
+        plain = {router.decide("hello", model="auto:cheap").propensity for _ in range(100)}
+        curious = [router.decide("hello", model="auto:curious").propensity for _ in range(100)]
+        with pytest.raises(RequestError, match="exploration"):
+            router.decide("hello", exploration=True)
+    assert plain == {1.0}
+    assert max(curious) < 1

@@ -41,6 +41,7 @@ mod record;
 mod request;
 mod router;
 mod scaffold;
+pub mod shrink;
 pub mod sketch;
 mod text;
 pub mod tokens;
@@ -60,8 +61,8 @@ pub use learn_error::LearnError;
 pub use learned::Outcome;
 pub use length::OutputTokens;
 pub use plan::Plan;
+pub use policy::explore;
 pub use policy::{Candidate, POLICY_VERSION, ReasonCode};
-pub use policy::{explore, shrink};
 pub use profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
 pub use quality::{Quality, QualityPrior};
 pub use request::{

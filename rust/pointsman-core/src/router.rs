@@ -14,7 +14,7 @@ use crate::identity::decision_id;
 use crate::learned::{Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
-use crate::policy::{self, Candidate, Choice, Limits};
+use crate::policy::{self, Candidate, Chance, Choice, Limits};
 use crate::request::Request;
 use crate::tokens::{self, TokenFamily};
 
@@ -226,7 +226,11 @@ impl Table {
         let mut candidates = policy::predict(catalog, &profile, &limits, &beliefs.each);
         let rejections =
             policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
-        let choice = policy::choose(catalog, &profile, &limits, &mut candidates);
+        let chance = Chance {
+            seed,
+            n_rewards: beliefs.n_rewards,
+        };
+        let choice = policy::choose(catalog, &profile, &limits, &mut candidates, chance)?;
         let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
         let assessment = Assessment {
             decision_id,

@@ -99,6 +99,7 @@ fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
         )?,
         quality_tolerance: tolerance.map(<[f64; 3]>::from),
         deadline_s: field!(object, "deadline_s", "give a number, or None"),
+        exploration: field!(object, "exploration", "give a bool"),
     })
 }
 

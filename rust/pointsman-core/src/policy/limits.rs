@@ -42,6 +42,7 @@ pub(crate) struct Limits {
     pub(crate) tier: Tier,
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) n_choices: u32,
+    pub(crate) explores: bool,
 }
 
 impl Limits {
@@ -112,6 +113,7 @@ impl Limits {
             },
             max_output_tokens: request.max_output_tokens,
             n_choices: request.n_choices,
+            explores: constraints.exploration,
         })
     }
 

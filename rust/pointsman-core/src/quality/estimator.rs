@@ -139,7 +139,7 @@ impl QualityEstimator {
         Ok(())
     }
 
-    /// Sets the deviation of these arms with the ridge's uncertainty in it. `O(features^2)` per arm.
+    /// Sets the deviation of these arms with the ridge's uncertainty in it. `O(features^2)` per model.
     ///
     /// The variances add: the larger of the two alone (science.md 2.4) covers 80 % where it promises 90
     /// (`tests/quality_simulation`).
@@ -155,12 +155,15 @@ impl QualityEstimator {
         out: &mut [Estimate],
     ) -> Result<(), LearnError> {
         self.check(context, now_s)?;
+        let mut variances: Vec<Option<f64>> = vec![None; self.arms.n_models()];
         for arm in arms {
             let model = self.arms.model_of().get(*arm);
             let (Some(model), Some(place)) = (model, out.get_mut(*arm)) else {
                 return Err(LearnError::invalid("arms", arm, "give indices of arms"));
             };
-            let variance = self.ridges[*model].variance(context.features, now_s);
+            let ridge = &self.ridges[*model];
+            let variance =
+                *variances[*model].get_or_insert_with(|| ridge.variance(context.features, now_s));
             *place = place.with_sd((self.base_variance(place) + variance).sqrt());
         }
         Ok(())

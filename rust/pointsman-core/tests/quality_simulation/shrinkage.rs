@@ -3,7 +3,7 @@
 use pointsman_core::quality::{
     Arm, Context, Estimate, NeighbourConfig, QualityConfig, QualityEstimator,
 };
-use pointsman_core::shrink::{Exchange, Offer, between_variance, choose, shrink};
+use pointsman_core::shrink::{between_variance, shrink};
 
 use crate::draws::{Draws, dot, sigma};
 
@@ -12,10 +12,6 @@ const N_FEATURES: usize = 24;
 const N_TRAIN: usize = 1_000;
 const N_TEST: usize = 2_000;
 const PRIORS: [f64; N_ARMS] = [0.6; N_ARMS];
-const QUALITY_ONLY: Exchange = Exchange {
-    value_usd: 1.0,
-    budget_multiplier: 0.0,
-};
 
 /// All arms find the same requests hard, each with a little taste of its own; arm 0 is far ahead on average.
 struct World {
@@ -68,21 +64,16 @@ fn estimator() -> QualityEstimator {
     QualityEstimator::new(config, &arms).unwrap()
 }
 
-/// The incumbent is the arm that is best in the slice, looking at no request.
+/// The incumbent, the arm that is best in the slice, is left only for one whose lower bound is as high.
 fn shrunken(estimates: &[Estimate]) -> usize {
     let deviations: Vec<f64> = estimates.iter().map(|e| e.mean - e.parts.slice).collect();
     let sds: Vec<f64> = estimates.iter().map(|e| e.sd).collect();
     let variance = between_variance(&deviations, &sds).unwrap();
-    let offer = |e: &Estimate| Offer {
-        quality: shrink(e.mean, e.sd, e.parts.slice, variance).unwrap(),
-        lcb: e.lcb,
-        cost_usd: 0.0,
-    };
-    let offers: Vec<Offer> = estimates.iter().map(offer).collect();
-    let incumbent = best(estimates, |e| e.parts.slice);
-    choose(&offers, Some(incumbent), &QUALITY_ONLY, 0.0)
-        .unwrap()
-        .unwrap()
+    let bar = estimates[best(estimates, |e| e.parts.slice)].lcb;
+    best(estimates, |e| {
+        let quality = shrink(e.mean, e.sd, e.parts.slice, variance).unwrap();
+        if e.lcb >= bar { quality } else { 0.0 }
+    })
 }
 
 /// The wrong twin: takes the highest prediction at its word.
