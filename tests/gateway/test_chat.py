@@ -181,4 +181,6 @@ def test_health_tells_the_config_it_runs_on(gateway):
     assert httpx.get(gateway.url + "/health/live").json() == {"status": "live"}
     ready = httpx.get(gateway.url + "/health/ready").json()
     assert ready["config_version"] == gateway.router.registry.catalog.version
-    assert ready["config"] == {"state": "current", "problems": [], "rejected_at": None}
+    assert ready["config"] == {
+        "state": "current", "problems": [], "is_polled": False, "rejected_at": None
+    }  # fmt: skip

@@ -97,7 +97,8 @@ class _Life:
         # What is alive now stays alive: the collector need not look at it again (8 % of CPU under load).
         gc.collect()
         gc.freeze()
-        watcher = ConfigWatcher(self._config, self._swap) if self._config else None
+        current = self._router.registry
+        watcher = ConfigWatcher(self._config, self._swap, current=current) if self._config else None
         watching = asyncio.create_task(watcher.run()) if watcher else None
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             reload = watcher.request_reload if watcher else _nothing_to_reload
@@ -166,6 +167,7 @@ async def _ready(request: Request) -> JSONResponse:
             "config": {
                 "state": "rejected" if problems else "current",
                 "problems": problems,
+                "is_polled": watcher is not None and watcher.is_polling,
                 "rejected_at": watcher.last_error_at if watcher else None,
             },
         }
