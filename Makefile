@@ -50,6 +50,12 @@ bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py
 
+PUBLIC ?= ../shared/data/routing
+axes: build ## train the task classifier anew (needs the public prompts in PUBLIC)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check scipy pyarrow
+	$(BIN)/python tools/axes/train.py --public $(PUBLIC)
+	$(MATURIN)
+
 wheel: $(VENV)/.ready ## build a release wheel into dist/
 	$(BIN)/maturin build --release --out dist
 
@@ -57,4 +63,4 @@ format: $(VENV)/.ready ## format all code
 	cargo fmt --all
 	$(BIN)/ruff format
 
-.PHONY: help build demo test lint realparts bench wheel format
+.PHONY: help build demo test lint realparts bench axes wheel format

@@ -19,6 +19,7 @@ from pointsman._native import Catalog, Core, Decision, Infeasible, __version__
 from pointsman.errors import (
     ConfigError,
     InvalidInput,
+    InvalidState,
     NoFeasibleDeployment,
     PointsmanError,
     ProviderError,
@@ -28,7 +29,7 @@ from pointsman.errors import (
     RequestError,
     UnknownName,
 )
-from pointsman.types import Attempt, Completion, Constraints, ProviderPreferences, Request, Usage
+from pointsman.types import Attempt, Completion, Constraints, Outcome, ProviderPreferences, Request, Usage
 
 if TYPE_CHECKING:
     from pointsman.registry import Registry
@@ -45,7 +46,9 @@ __all__ = [
     "Decision",
     "Infeasible",
     "InvalidInput",
+    "InvalidState",
     "NoFeasibleDeployment",
+    "Outcome",
     "PointsmanError",
     "ProviderError",
     "ProviderPreferences",

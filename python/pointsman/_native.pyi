@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-from pointsman.types import Request
+from pointsman.types import Outcome, Request
 
 __all__ = [
     "Catalog",
@@ -11,16 +11,25 @@ __all__ = [
     "Decision",
     "Infeasible",
     "InvalidInput",
+    "InvalidState",
     "NoFeasibleDeployment",
     "PointsmanError",
     "UnknownName",
     "__version__",
+    "axis_features",
     "build_profile",
 ]
 
 __version__: str
 build_profile: str
 """`release` or `debug`; a debug build warns on import."""
+
+def axis_features(request: Request) -> tuple[list[float], list[int], list[float]]:
+    """Internal: what the heads of the task classifier see of a request, for `tools/axes/train.py`.
+
+    Returns:
+        Dense features; buckets of n-grams, in [0, 65536); their weights, together of unit length.
+    """
 
 class PointsmanError(Exception):
     """Base of everything pointsman raises on purpose."""
@@ -30,6 +39,9 @@ class InvalidInput(PointsmanError, ValueError):
 
 class UnknownName(PointsmanError, KeyError):
     """A model, provider or deployment the catalog does not hold."""
+
+class InvalidState(PointsmanError, ValueError):
+    """Saved state that is cut, changed, of another version or of another shape."""
 
 class NoFeasibleDeployment(PointsmanError):
     """The constraints exclude every deployment; the message names the binding one and the nearest miss."""
@@ -101,7 +113,7 @@ class Decision:
         """Why the chosen one won, in one ASCII line (fit for an HTTP header)."""
     @property
     def propensity(self) -> float:
-        """Probability with which the policy chose this deployment, in (0, 1]."""
+        """Probability with which the policy chose this deployment, in (0, 1]; 1 unless it explores."""
     @property
     def confidence(self) -> float:
         """Probability that the chosen deployment's quality meets the need, in [0, 1]."""
@@ -152,21 +164,24 @@ class Infeasible:
 
 @final
 class Core:
-    """Decides. Thread-safe; the catalog is swapped atomically."""
+    """Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically."""
 
     def __new__(cls, catalog: Catalog) -> Core: ...
     @property
     def catalog(self) -> Catalog:
         """The catalog decisions are made on now."""
     def swap(self, catalog: Catalog) -> None:
-        """Decide on `catalog` from now on; decisions under way finish on the old one."""
+        """Decide on `catalog` from now on; decisions under way finish on the old one.
+
+        A name that stays keeps what was learned of it; a new one starts from its prior.
+        """
     def decide(self, request: Request, *, now_s: float, seed: int) -> Decision:
-        """Decide one request. The same catalog, request, `now_s` and `seed` give the same decision.
+        """Decide one request. The same catalog, outcomes, request, `now_s` and `seed` give the same decision.
 
         Args:
             request: What is asked.
             now_s: Unix time, seconds.
-            seed: Any 64-bit number; feeds the decision id (and exploration, once there is any).
+            seed: Any 64-bit number; feeds the decision id and the draw of an exploring policy.
 
         Raises:
             NoFeasibleDeployment: The constraints exclude every deployment.
@@ -182,4 +197,25 @@ class Core:
 
         Raises:
             InvalidInput, UnknownName: As `decide`; the message names the request's index.
+        """
+    def observe(self, outcome: Outcome, *, now_s: float) -> None:
+        """Learn what came of a call: speed per deployment, length per model, quality per slice. About 4 us.
+
+        Nothing is learned if any of it is refused.
+
+        Args:
+            outcome: What came of it; fields that are `None` are not learned from.
+            now_s: Unix time, seconds.
+
+        Raises:
+            InvalidInput: A number that is NaN or out of range, an unknown label.
+            UnknownName: A deployment the catalog does not hold (any more).
+        """
+    def save(self) -> bytes:
+        """All that was learned: versioned, with a checksum, matched to a catalog by names."""
+    def load(self, data: bytes) -> None:
+        """Put what was saved in the place of what was learned; names the catalog does not hold are dropped.
+
+        Raises:
+            InvalidState: Cut, changed or of another version; nothing changes then.
         """

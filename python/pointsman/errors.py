@@ -4,6 +4,7 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
 
     PointsmanError                     (defined in the native core)
     ├── InvalidInput (ValueError)      the core refused a value: NaN, empty conversation, bad catalog
+    ├── InvalidState (ValueError)      saved state that is cut, changed or of another version
     ├── UnknownName (KeyError)         a model, provider, deployment or policy that the catalog does not hold
     ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says why
     ├── ConfigError (ValueError)       a config file or environment that cannot be used
@@ -21,7 +22,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pointsman._native import InvalidInput, NoFeasibleDeployment, PointsmanError, UnknownName
+from pointsman._native import (
+    InvalidInput,
+    InvalidState,
+    NoFeasibleDeployment,
+    PointsmanError,
+    UnknownName,
+)
 
 if TYPE_CHECKING:
     from pointsman.types import Attempt
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "InvalidInput",
+    "InvalidState",
     "NoFeasibleDeployment",
     "PointsmanError",
     "ProviderError",

@@ -1,7 +1,7 @@
 """What travels between the layers: frozen dataclasses with the unit in the name.
 
-The core reads `Request` attribute by attribute (see `rust/pointsman-py/src/request.rs`), so a field renamed
-here is renamed there.
+The core reads `Request` and `Outcome` attribute by attribute (see `rust/pointsman-py/src`), so a field
+renamed here is renamed there.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Constraints:
             [0, 1], for (lookup, generation, reasoning).
         strategy: How to execute. `auto` lets pointsman choose.
         deadline_s: Seconds from now by which the answer must be there; a long one makes the request `batch`.
+        exploration: Whether now and then another deployment that meets the need answers, to learn about it;
+            `Decision.propensity` says how likely the choice was.
         session_id: Conversation this request belongs to.
         tags: Free labels, logged with the decision.
     """
@@ -51,6 +53,7 @@ class Constraints:
     quality_tolerance: tuple[float, float, float] | None = None
     strategy: Strategy = "auto"
     deadline_s: float | None = None
+    exploration: bool = False
     session_id: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -149,6 +152,41 @@ class Attempt:
     status: int | None
     error_code: str | None
     latency_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one call, for `Core.observe`. `None` means: not known, and not learned from.
+
+    A grade that comes later is an outcome of its own, with `reward` and without times and output tokens.
+
+    Attributes:
+        deployment: Name of the deployment that was called.
+        domain: The decision's label.
+        complexity: The decision's label.
+        structure: The decision's label.
+        task: Name the caller gave the task.
+        n_input_tokens: Input tokens.
+        n_output_tokens: Output tokens of one answer.
+        is_cut: Whether the answer was cut short, so that its length is only known to be larger.
+        ttft_ms: Time to the first token, in [0, 1e9]; `None` if the answer came in one piece.
+        latency_ms: Time to the last token or to the failure, in [0, 1e9].
+        is_error: Whether the call failed.
+        reward: How good the answer was, in [0, 1].
+    """
+
+    deployment: str
+    domain: str
+    complexity: str
+    structure: str
+    task: str | None = None
+    n_input_tokens: int = 0
+    n_output_tokens: int | None = None
+    is_cut: bool = False
+    ttft_ms: float | None = None
+    latency_ms: float | None = None
+    is_error: bool = False
+    reward: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pointsman import (
 from pointsman.config import parse_config
 from pointsman.providers.scripted import Answer, BrokenStream, Failure, Hang, ScriptedProvider
 from pointsman.registry import registry_from_config
-from pointsman.types import Usage
+from pointsman.types import Outcome, Usage
 
 from ..gateway.conftest import PROVIDERS, config
 
@@ -190,3 +190,54 @@ async def test_a_stream_without_a_token_is_a_failure():
     async with router, router.stream("hello", model="auto:cheap") as stream:
         assert stream.target.deployment != "nano@alpha"
         assert stream.attempts.made[0].error_code == "provider_malformed"
+
+
+async def test_what_answers_cost_and_take_is_learned_whole_and_streamed():
+    long = Answer("x", usage=Usage(n_input_tokens=10, n_output_tokens=1500))
+    router, _ = router_with(alpha=[long])
+    async with router:
+        before = router.decide("hello", model="nano")
+        for _ in range(30):
+            await router.complete("hello", model="nano")
+        whole = router.decide("hello", model="nano")
+        async for _ in router.stream("hello", model="nano"):
+            pass
+        streamed = router.decide("hello", model="nano")
+    assert whole.predicted_cost_usd > 2 * before.predicted_cost_usd
+    assert whole.predicted_ttft_p95_ms < before.predicted_ttft_p95_ms
+    assert streamed.predicted_cost_usd != whole.predicted_cost_usd
+
+
+async def test_nonsense_of_an_upstream_costs_no_answer():
+    router, _ = router_with(alpha=[Answer("ok", usage=Usage(n_input_tokens=1, n_output_tokens=10**13))])
+    async with router:
+        assert (await router.complete("hello", model="nano")).text == "ok"
+
+
+async def test_a_grade_that_comes_later_is_learned():
+    router, _ = router_with()
+    async with router:
+        decision = router.decide("hello", model="auto:cheap")
+        graded = Outcome(
+            deployment=decision.deployment,
+            domain=decision.domain,
+            complexity=decision.complexity,
+            structure=decision.structure,
+            reward=0.0,
+        )
+        for _ in range(50):
+            router.observe(graded)
+        after = router.decide("hello", model=decision.model)
+    assert after.predicted_quality < decision.predicted_quality - 0.2
+
+
+async def test_a_policy_explores_only_if_the_config_says_so():
+    settings = config()
+    settings["policies"]["curious"] = {"quality_tolerance": 1.0, "exploration": True}
+    async with Router.from_config(settings) as router:
+        plain = {router.decide("hello", model="auto:cheap").propensity for _ in range(100)}
+        curious = [router.decide("hello", model="auto:curious").propensity for _ in range(100)]
+        with pytest.raises(RequestError, match="exploration"):
+            router.decide("hello", exploration=True)
+    assert plain == {1.0}
+    assert max(curious) < 1

@@ -318,6 +318,7 @@ class PolicySettings(Settings):
     strategy: Literal["auto", "direct", "cascade", "race", "batch"] = Field(
         default="auto", description="a strategy", examples=["auto"]
     )
+    exploration: bool = Field(default=False, description="true or false", examples=["true"])
     provider: PreferenceSettings = Field(
         default_factory=PreferenceSettings,
         description="a mapping of preferences",

@@ -49,6 +49,7 @@ def _policy(name: str, settings: PolicySettings) -> Policy:
             quality_like=settings.quality_like,
             quality_tolerance=_tolerance(settings),
             strategy=settings.strategy,
+            exploration=settings.exploration,
         ),
         preferences=_preferences(settings.provider),
         allowed_models=settings.models,

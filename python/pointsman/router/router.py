@@ -23,10 +23,11 @@ from pointsman.execution.direct import Attempts, complete, within
 from pointsman.providers import build_provider
 from pointsman.registry import Policy, Registry, registry_from_config
 from pointsman.router.fields import nearest
+from pointsman.router.learner import Learner
 from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.stream import CompletionStream
-from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, estimated_usage, targets_of
-from pointsman.types import Completion
+from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, ends_cut, estimated_usage, targets_of
+from pointsman.types import Completion, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -153,15 +154,23 @@ class Router:
         wiring = self._current()
         wiring.n_inflight += 1
         attempts = Attempts()
+        learner = Learner(self._core, chat.request, decision)
         try:
             with within(chat.request.constraints.deadline_s, attempts):
                 target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
         finally:
+            learner.failed(attempts.made)
             await self._leave(wiring)
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
         reply.body["model"] = target.model
         cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
         elapsed_s = perf_counter() - started_s
+        learner.answered(
+            target.deployment,
+            usage,
+            latency_ms=attempts.made[-1].latency_ms,
+            is_cut=any(ends_cut(choice) for choice in reply.body.get("choices") or ()),
+        )
         return Completion(
             body=reply.body,
             decision=decision,
@@ -179,7 +188,21 @@ class Router:
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
-        return CompletionStream(self._current(), self._leave, chat, decision, started_s)
+        learner = Learner(self._core, chat.request, decision)
+        return CompletionStream(self._current(), self._leave, chat, decision, learner, started_s)
+
+    # ---- learning
+
+    def observe(self, outcome: Outcome) -> None:
+        """Learn what came of a call that this router did not make, or a grade that comes later (`reward`).
+
+        Calls the router makes are learned from by itself.
+
+        Raises:
+            InvalidInput: A number that is NaN or out of range, an unknown label.
+            UnknownName: A deployment that is not in the registry.
+        """
+        self._core.observe(outcome, now_s=time.time())
 
     # ---- life
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pointsman.errors import PointsmanError
 from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream, within
-from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, estimated_usage, targets_of
+from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, ends_cut, estimated_usage, targets_of
 from pointsman.types import Usage
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pointsman._native import Decision
+    from pointsman.router.learner import Learner
     from pointsman.router.request import ChatRequest
 
 
@@ -30,6 +31,7 @@ class CompletionStream:
         leave: Callable[[Wiring], Awaitable[None]],
         chat: ChatRequest,
         decision: Decision,
+        learner: Learner,
         started_s: float,
     ) -> None:
         self.decision = decision
@@ -39,11 +41,15 @@ class CompletionStream:
         self.attempts = Attempts()
         self._wiring = wiring
         self._leave = leave
+        self._learner = learner
         self._chat = chat
         self.created_s = time()
         self._started_s = started_s
         self._stream: AnswerStream | None = None
         self._n_answer_bytes = 0
+        self._opened_s = 0.0
+        self._waited_s = 0.0
+        self._is_whole = False
         self._is_closed = False
 
     async def open(self) -> Self:
@@ -58,8 +64,10 @@ class CompletionStream:
                     self._stream = await open_stream(targets, self._chat.body, self.attempts)
             except BaseException:
                 self._is_closed = True
+                self._learner.failed(self.attempts.made)
                 await self._leave(self._wiring)
                 raise
+            self._opened_s = perf_counter()
         return self
 
     @property
@@ -88,11 +96,17 @@ class CompletionStream:
 
     async def __anext__(self) -> dict[str, Any]:
         await self.open()
+        waited_from_s = perf_counter()
         try:
             chunk = await anext(self._opened)
-        except BaseException:
+        except BaseException as error:
+            self._is_whole = self._is_whole and isinstance(error, StopAsyncIteration)
             await self.aclose()
             raise
+        self._waited_s += perf_counter() - waited_from_s
+        for choice in chunk.get("choices") or ():
+            if choice.get("finish_reason"):
+                self._is_whole = not ends_cut(choice)
         chunk["model"] = self.target.model
         self._n_answer_bytes += delta_bytes(chunk)
         return chunk
@@ -123,3 +137,16 @@ class CompletionStream:
         self.cost_usd, self.baseline_cost_usd = costs_usd(
             self._wiring, self.decision, self.target, self.usage
         )
+        self._learner.failed(self.attempts.made)
+        self._learner.answered(
+            self.target.deployment,
+            self.usage,
+            ttft_ms=self.attempts.made[-1].latency_ms,
+            latency_ms=self.attempts.made[-1].latency_ms + self._waited_ms(),
+            is_cut=not self._is_whole,
+        )
+
+    def _waited_ms(self) -> float:
+        """Time spent waiting for tokens after the first; 0 if the reader was slower, as nobody knows then."""
+        elapsed_s = perf_counter() - self._opened_s
+        return self._waited_s * 1e3 if self._waited_s > elapsed_s / 2 else 0.0

@@ -84,6 +84,11 @@ def delta_bytes(chunk: Mapping[str, Any]) -> int:
     return sum(_text_bytes(choice.get("delta")) for choice in chunk.get("choices") or ())
 
 
+def ends_cut(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice ended because its limit of tokens was reached."""
+    return choice.get("finish_reason") == "length"
+
+
 def _text_bytes(message: Any) -> int:
     """Bytes of all that a message or delta says: text, reasoning, refusal, tool calls."""
     if not isinstance(message, dict):

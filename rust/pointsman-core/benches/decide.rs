@@ -38,7 +38,7 @@ fn catalog() -> Catalog {
 }
 
 fn stages(criterion: &mut Criterion) {
-    let router = Router::new(Arc::new(catalog()));
+    let router = Router::new(Arc::new(catalog())).unwrap_or_else(|error| panic!("{error}"));
     for n_bytes in SIZES {
         let text = prompt(n_bytes);
         let request = Request::new(Conversation::user(text.as_str()));

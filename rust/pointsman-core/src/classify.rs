@@ -1,9 +1,7 @@
 //! From [`Features`] to the [`TaskProfile`]: four linear heads with a softmax, and the facts that overrule them.
-//!
-//! The weights are chosen by hand and checked against `tests/axes.rs`.
 
-use crate::features::{Features, Measure};
-use crate::lexicon::Cue;
+use crate::features::Features;
+use crate::heads;
 use crate::profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
 use crate::request::ResponseFormat;
 
@@ -37,119 +35,40 @@ pub struct Facts {
 /// assert_eq!(ask("What is the capital of France?").complexity.label, Complexity::Lookup);
 /// ```
 pub fn classify(features: &Features, facts: &Facts) -> TaskProfile {
-    let p = softmax(complexity(features));
-    let complexity_axis = top(&Complexity::ALL, &p);
+    let (complexity, domain, structure, latency) = split(&heads::logits(features));
+    let p = softmax(complexity);
     TaskProfile {
-        complexity: complexity_axis,
+        complexity: top(&Complexity::ALL, &p),
         complexity_score: 0.5 * p[1] + p[2],
-        domain: top(&Domain::ALL, &softmax(domain(features))),
-        structure: structure_axis(features, facts),
-        latency: latency_axis(features, facts),
+        domain: top(&Domain::ALL, &softmax(domain)),
+        structure: structure_axis(structure, facts),
+        latency: latency_axis(latency, facts),
         n_input_tokens: features.n_input_tokens,
         language: features.language,
     }
 }
 
-/// Counts beyond this add nothing.
-fn at_most(limit: f32, value: f32) -> f32 {
-    value.min(limit)
+/// The logits axis by axis.
+fn split(logits: &[f32; heads::N_LOGITS]) -> ([f32; 3], [f32; 7], [f32; 5], [f32; 2]) {
+    (
+        std::array::from_fn(|k| logits[k]),
+        std::array::from_fn(|k| logits[3 + k]),
+        std::array::from_fn(|k| logits[10 + k]),
+        std::array::from_fn(|k| logits[15 + k]),
+    )
 }
 
-/// A request for a title is a small transformation, whatever the conversation it quotes is about.
-fn complexity(features: &Features) -> [f32; 3] {
-    let cue = |cue| features.cue(cue);
-    let words = features.measured(Measure::LogWords);
-    let question = features.measured(Measure::EndsWithQuestion);
-    let label = at_most(1.5, cue(Cue::AsLabel) + 0.5 * cue(Cue::Choice));
-    let wordy_sum = if is_wordy_sum(features) { 2.0 } else { 0.0 };
-    let math = at_most(2.0, cue(Cue::Math) + cue(Cue::LatexMark));
-    let title = at_most(2.0, cue(Cue::Title));
-    let makes_code = at_most(1.5, cue(Cue::AsCode) + cue(Cue::AsSql));
-    [
-        1.2 + 1.1 * at_most(2.0, cue(Cue::Lookup)) + 1.0 * label + 0.7 * question - 0.3 * words,
-        0.3 + 1.1 * at_most(2.0, cue(Cue::Write)) + 0.6 * makes_code + 0.1 * words - 0.3 * label
-            + 1.5 * title,
-        -0.7 - 1.5 * title
-            + 1.2 * at_most(2.5, cue(Cue::Reason))
-            + 0.5 * math
-            + wordy_sum
-            + 0.25 * words,
-    ]
-}
-
-/// A story with numbers that ends in a question: "she eats three of her 16 eggs ... how many are left?"
-fn is_wordy_sum(features: &Features) -> bool {
-    const MIN_NUMBERS: f32 = 3.0;
-    const MIN_LOG_WORDS: f32 = 2.9; // 17 words
-    let numbers = features.measured(Measure::Numbers);
-    let number_words = at_most(4.0, features.cue(Cue::NumberWord));
-    features.measured(Measure::EndsWithQuestion) > 0.0
-        && numbers >= 1.0
-        && numbers + 0.7 * number_words >= MIN_NUMBERS
-        && features.measured(Measure::LogWords) >= MIN_LOG_WORDS
-}
-
-/// A bare sum: "what is 17 times 23?".
-fn is_short_sum(features: &Features) -> bool {
-    const MAX_LOG_WORDS: f32 = 2.2; // 8 words
-    features.measured(Measure::Numbers) >= 2.0
-        && features.measured(Measure::LogWords) <= MAX_LOG_WORDS
-}
-
-fn domain(features: &Features) -> [f32; 7] {
-    let cue = |cue| features.cue(cue);
-    let evidence = |value: f32| 1.4 * at_most(3.5, value);
-    let sums = if is_wordy_sum(features) || is_short_sum(features) {
-        1.0
-    } else {
-        0.0
-    };
-    let notation = 2.0 * features.measured(Measure::CodePunctShare).min(0.25);
-    let code = cue(Cue::Code)
-        + 0.6 * at_most(3.0, cue(Cue::CodeMark))
-        + 0.6 * at_most(2.0, cue(Cue::Fence))
-        + 0.6 * at_most(2.0, cue(Cue::AsCode) + cue(Cue::AsSql))
-        + 0.5 * at_most(2.0, cue(Cue::SqlMark));
-    [
-        evidence(code + notation),
-        evidence(cue(Cue::Math) + 0.8 * at_most(2.5, cue(Cue::LatexMark)) + sums),
-        evidence(cue(Cue::Legal)),
-        evidence(cue(Cue::Medical)),
-        evidence(cue(Cue::Finance)),
-        evidence(cue(Cue::Science)),
-        1.1,
-    ]
-}
-
-fn structure_axis(features: &Features, facts: &Facts) -> Axis<Structure> {
+fn structure_axis(logits: [f32; 5], facts: &Facts) -> Axis<Structure> {
     if facts.response_format != ResponseFormat::Text {
         return Axis {
             label: Structure::Json,
             p: 1.0,
         };
     }
-    top(&Structure::ALL, &softmax(structure(features)))
+    top(&Structure::ALL, &softmax(logits))
 }
 
-fn structure(features: &Features) -> [f32; 5] {
-    let cue = |cue| features.cue(cue);
-    let explains = at_most(2.0, cue(Cue::AsText));
-    let writes = at_most(1.5, cue(Cue::Write));
-    let words = features.measured(Measure::LogWords);
-    let notes = at_most(1.5, 0.3 * (cue(Cue::CodeMark) + cue(Cue::Fence)));
-    [
-        1.6 + 1.5 * at_most(2.0, cue(Cue::Title)) + 0.8 * explains + 0.2 * writes,
-        -1.0 + 1.8 * at_most(2.5, cue(Cue::AsJson)) + 0.2 * at_most(3.0, cue(Cue::JsonMark)),
-        -1.2 + 1.7 * at_most(2.5, cue(Cue::AsSql)) + 0.4 * at_most(2.0, cue(Cue::SqlMark)),
-        -0.6 + 1.6 * at_most(2.0, cue(Cue::AsCode))
-            + notes
-            + 0.3 * at_most(2.0, cue(Cue::Code)) * writes.min(1.0),
-        -0.4 + 2.0 * at_most(2.0, cue(Cue::AsLabel)) + 1.6 * at_most(2.0, cue(Cue::Choice))
-            - 0.1 * words,
-    ]
-}
-
-fn latency_axis(features: &Features, facts: &Facts) -> Axis<LatencyClass> {
+fn latency_axis(logits: [f32; 2], facts: &Facts) -> Axis<LatencyClass> {
     let sure = |label| Axis { label, p: 1.0 };
     if facts.is_flex
         || facts
@@ -161,8 +80,7 @@ fn latency_axis(features: &Features, facts: &Facts) -> Axis<LatencyClass> {
     if facts.is_stream || facts.deadline_s.is_some() {
         return sure(LatencyClass::Interactive);
     }
-    let batch = -2.5 + 2.5 * at_most(2.0, features.cue(Cue::Batch));
-    top(&LatencyClass::ALL, &softmax([0.0, batch]))
+    top(&LatencyClass::ALL, &softmax(logits))
 }
 
 fn softmax<const N: usize>(logits: [f32; N]) -> [f64; N] {

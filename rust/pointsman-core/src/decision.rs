@@ -63,6 +63,7 @@ pub struct Decision {
     pub(crate) ranking: Vec<usize>,
     pub(crate) reason: String,
     pub(crate) confidence: f64,
+    pub(crate) propensity: f64,
 }
 
 impl Decision {
@@ -75,6 +76,7 @@ impl Decision {
             ranking: choice.ranking,
             reason: choice.reason,
             confidence,
+            propensity: choice.propensity,
         }
     }
 
@@ -115,9 +117,9 @@ impl Decision {
         &self.reason
     }
 
-    /// Probability with which the policy chose this deployment; 1, as it does not explore yet.
+    /// Probability with which the policy chose this deployment; 1 unless it explores.
     pub fn propensity(&self) -> f64 {
-        1.0
+        self.propensity
     }
 
     /// Probability that the chosen deployment's quality meets the need.

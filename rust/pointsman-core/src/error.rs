@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::learn_error::LearnError;
+
 /// An error of the core: a value it refuses, or a name the catalog does not hold.
 ///
 /// The message names what was wrong, the value seen and the remedy; it never contains a prompt.
@@ -52,6 +54,12 @@ pub enum ErrorKind {
         /// Path inside the document, e.g. `deployments[0].price_nano_usd_per_mtok.input`.
         path: String,
         /// What is wrong, the value seen and the remedy.
+        problem: String,
+    },
+    /// Saved state that is cut, changed, of another version or of another shape.
+    #[error("saved state: {problem}")]
+    State {
+        /// What is wrong and the remedy.
         problem: String,
     },
 }
@@ -126,7 +134,7 @@ impl Error {
                 got: "empty".to_owned(),
                 remedy: "give at least one message".to_owned(),
             },
-            other @ ErrorKind::Catalog { .. } => other,
+            other @ (ErrorKind::Catalog { .. } | ErrorKind::State { .. }) => other,
         };
         kind.into()
     }
@@ -135,6 +143,15 @@ impl Error {
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
         Self(Box::new(kind))
+    }
+}
+
+impl From<LearnError> for Error {
+    fn from(error: LearnError) -> Self {
+        match error {
+            LearnError::InvalidValue { field, got, remedy } => Self::invalid(field, got, remedy),
+            LearnError::State { problem } => ErrorKind::State { problem }.into(),
+        }
     }
 }
 

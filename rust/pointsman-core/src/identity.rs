@@ -104,6 +104,7 @@ impl Hash {
             .quality_tolerance
             .map_or([None; 3], |tolerance| tolerance.map(Some));
         tolerance.iter().for_each(|limit| self.limit(*limit));
+        self.number(u64::from(constraints.exploration));
     }
 
     fn preferences<S: AsRef<str>>(&mut self, request: &Request<S>) {

@@ -1,6 +1,6 @@
-//! How long the answer will take, from the catalog's priors.
+//! How long the answer will take.
 
-use crate::catalog::LatencyPrior;
+use crate::latency_model::Speed;
 
 /// Predicted latency quantiles of one deployment, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,21 +12,25 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Predicts from the prior and the 90th percentile of the answer's length.
+    /// Predicts from a deployment's speed and the 90th percentile of the answer's length.
+    ///
+    /// The median speed, for a long answer after a slow start is pessimistic enough.
     ///
     /// # Example
     ///
     /// ```
+    /// use pointsman_core::latency_model::LatencyModel;
     /// use pointsman_core::{Latency, LatencyPrior};
     ///
     /// let prior = LatencyPrior { ttft_p50_ms: 400.0, ttft_p95_ms: 900.0, tokens_per_s: 80.0 };
-    /// assert_eq!(Latency::predict(&prior, 160.0).p95_ms, 2900.0);
+    /// let speed = LatencyModel::new(prior).unwrap().predict(0.0);
+    /// assert_eq!(Latency::predict(&speed, 160.0).p95_ms, 2900.0);
     /// ```
-    pub fn predict(prior: &LatencyPrior, n_output_tokens_p90: f64) -> Self {
-        let ttft_p95_ms = prior.ttft_p95_ms;
+    pub fn predict(speed: &Speed, n_output_tokens_p90: f64) -> Self {
+        let ttft_p95_ms = speed.ttft_p95_ms;
         Self {
             ttft_p95_ms,
-            p95_ms: ttft_p95_ms + n_output_tokens_p90 * 1000.0 / prior.tokens_per_s,
+            p95_ms: ttft_p95_ms + n_output_tokens_p90 * 1000.0 / speed.tokens_per_s,
         }
     }
 }

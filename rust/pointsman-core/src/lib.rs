@@ -9,28 +9,43 @@
 //!
 //! Start at [`Router::decide`].
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)] // Allowed in one place: the AVX2 twin of the embedding's kernel.
 
+mod belief;
+mod byte_map;
 mod catalog;
 mod classify;
+mod codec;
 mod cost;
 mod decision;
+pub mod embed;
 mod error;
 mod features;
+mod grams;
+mod heads;
 mod identity;
 mod latency;
+pub mod latency_model;
+mod learn_error;
+mod learned;
 mod length;
+pub mod length_model;
 mod lexicon;
+mod logistic;
 mod markers;
 mod plan;
 mod policy;
 mod profile;
-mod quality;
+pub mod quality;
 mod record;
 mod request;
 mod router;
+mod scaffold;
+pub mod shrink;
+pub mod sketch;
 mod text;
-mod tokens;
+pub mod tokens;
+pub mod window;
 
 pub use catalog::{
     Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits, Model,
@@ -42,8 +57,11 @@ pub use decision::{Decision, Infeasible, Verdict};
 pub use error::{Error, ErrorKind};
 pub use features::{Features, Language};
 pub use latency::Latency;
+pub use learn_error::LearnError;
+pub use learned::Outcome;
 pub use length::OutputTokens;
 pub use plan::Plan;
+pub use policy::explore;
 pub use policy::{Candidate, POLICY_VERSION, ReasonCode};
 pub use profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
 pub use quality::{Quality, QualityPrior};

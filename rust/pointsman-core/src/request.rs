@@ -216,6 +216,8 @@ pub struct Constraints<S> {
     pub quality_tolerance: Option<[f64; 3]>,
     /// Seconds from now by which the answer must be there; a long one makes the request `batch`.
     pub deadline_s: Option<f64>,
+    /// Whether now and then another deployment that meets the need is chosen, to learn about it.
+    pub exploration: bool,
 }
 
 impl<S> Default for Constraints<S> {
@@ -229,6 +231,7 @@ impl<S> Default for Constraints<S> {
             quality_like: None,
             quality_tolerance: None,
             deadline_s: None,
+            exploration: false,
         }
     }
 }

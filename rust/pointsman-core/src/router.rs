@@ -1,19 +1,24 @@
 //! [`Router`]: features, axes, predictions, feasibility and choice, in that order.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::belief::Beliefs;
 use crate::catalog::{Catalog, Tier};
 use crate::classify::{Facts, classify};
 use crate::decision::{Assessment, Decision, Infeasible, Verdict};
+use crate::embed::Embedding;
 use crate::error::{Error, ErrorKind};
 use crate::features::Features;
+use crate::heads;
 use crate::identity::decision_id;
+use crate::learned::{Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
-use crate::policy::{self, Candidate, Limits};
+use crate::policy::{self, Candidate, Chance, Choice, Limits};
 use crate::request::Request;
+use crate::tokens::{self, TokenFamily};
 
-/// Decides. Thread-safe; the catalog is swapped atomically and no lock is held while scoring.
+/// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically, no lock is held while scoring.
 ///
 /// # Example
 ///
@@ -27,7 +32,7 @@ use crate::request::Request;
 ///     "deployments": [{"name": "p/m", "model": "m", "provider": "p",
 ///         "price_nano_usd_per_mtok": {"input": 150000000, "output": 600000000},
 ///         "latency": {"ttft_p50_ms": 400, "ttft_p95_ms": 900, "tokens_per_s": 80}}]}"#)?;
-/// let router = Router::new(Arc::new(catalog));
+/// let router = Router::new(Arc::new(catalog))?;
 /// let request = Request::new(Conversation::user("What is the capital of France?"));
 /// let verdict = router.decide(&request, 1_700_000_000.0, 7)?;
 /// let decision = verdict.decision().unwrap();
@@ -37,34 +42,57 @@ use crate::request::Request;
 /// ```
 #[derive(Debug)]
 pub struct Router {
-    catalog: RwLock<Arc<Catalog>>,
+    table: RwLock<Arc<Table>>,
+}
+
+/// A catalog, and what was learned about its deployments.
+#[derive(Debug)]
+struct Table {
+    catalog: Arc<Catalog>,
+    learned: RwLock<Learned>,
 }
 
 impl Router {
     /// A router over a catalog; builds the tables that decisions share, so that the first is not slow.
-    pub fn new(catalog: Arc<Catalog>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// More than 65,535 deployments, a latency prior beyond 1e9.
+    pub fn new(catalog: Arc<Catalog>) -> Result<Self, Error> {
         markers::warm_up();
-        Self {
-            catalog: RwLock::new(catalog),
-        }
+        heads::warm_up();
+        tokens::prepare(TokenFamily::O200k);
+        let _ = Embedding::builtin(); // Loads it; no error with the data this crate ships.
+        let learned = Learned::new(&catalog)?;
+        Ok(Self {
+            table: RwLock::new(Arc::new(Table::new(catalog, learned))),
+        })
     }
 
     /// The catalog decisions are made on now.
     pub fn catalog(&self) -> Arc<Catalog> {
-        // A poisoned lock holds a whole Arc all the same: nothing can panic halfway through a swap.
-        Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&read(&self.table).catalog)
     }
 
     /// Decides on `catalog` from now on; decisions under way finish on the old one.
-    pub fn swap(&self, catalog: Arc<Catalog>) {
+    ///
+    /// A deployment that keeps its name keeps what was learned of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); the old catalog stays then.
+    pub fn swap(&self, catalog: Arc<Catalog>) -> Result<(), Error> {
         let old = {
-            let mut current = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *current, catalog)
+            // Held throughout: an outcome that came in between would be lost with the old table.
+            let mut table = write(&self.table);
+            let learned = read(&table.learned).adapted(&table.catalog, &catalog)?;
+            std::mem::replace(&mut *table, Arc::new(Table::new(catalog, learned)))
         };
         drop(old); // Possibly the last reference: freed outside the lock.
+        Ok(())
     }
 
-    /// Decides one request. The same catalog, request, `now_s` and `seed` give the same verdict.
+    /// Decides one request. The same catalog, outcomes, request, `now_s` and `seed` give the same verdict.
     ///
     /// # Errors
     ///
@@ -75,7 +103,8 @@ impl Router {
         now_s: f64,
         seed: u64,
     ) -> Result<Verdict, Error> {
-        decide(&self.catalog(), request, now_s, seed)
+        let table = Arc::clone(&read(&self.table));
+        table.decide(request, now_s, seed)
     }
 
     /// Decides many on one catalog; request `i` uses `seed + i` (wrapping).
@@ -89,53 +118,145 @@ impl Router {
         now_s: f64,
         seed: u64,
     ) -> Result<Vec<Verdict>, Error> {
-        let catalog = self.catalog();
+        let table = Arc::clone(&read(&self.table));
         let one = |(index, request): (usize, &Request<S>)| {
-            decide(&catalog, request, now_s, seed.wrapping_add(index as u64))
+            table
+                .decide(request, now_s, seed.wrapping_add(index as u64))
                 .map_err(|error| error.within(&format!("requests[{index}].")))
         };
         requests.iter().enumerate().map(one).collect()
     }
+
+    /// Learns what came of a call; nothing, if any of it is refused. About 3 us.
+    ///
+    /// # Errors
+    ///
+    /// A number that is NaN or out of range, a deployment the catalog does not hold.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use pointsman_core::{Catalog, Complexity, Conversation, Domain, Outcome, Request, Router, Structure};
+    /// # let catalog = Catalog::from_json(br#"{
+    /// #     "models": [{"name": "m", "context_window": 8000, "quality": {"default": 0.7}}],
+    /// #     "providers": [{"name": "p"}],
+    /// #     "deployments": [{"name": "p/m", "model": "m", "provider": "p",
+    /// #         "price_nano_usd_per_mtok": {"input": 150000000, "output": 600000000},
+    /// #         "latency": {"ttft_p50_ms": 400, "ttft_p95_ms": 900, "tokens_per_s": 80}}]}"#)?;
+    /// let router = Router::new(Arc::new(catalog))?;
+    /// let slow = Outcome {
+    ///     latency_ms: Some(60_000.0),
+    ///     ..Outcome::new("p/m", Domain::General, Complexity::Lookup, Structure::Text)
+    /// };
+    /// (0..100).try_for_each(|_| router.observe(&slow, 1e9))?;
+    /// let verdict = router.decide(&Request::new(Conversation::user("Who wrote Faust?")), 1e9, 7)?;
+    /// assert!(verdict.decision().unwrap().predicted().latency.p95_ms > 10_000.0);
+    /// # Ok::<(), pointsman_core::Error>(())
+    /// ```
+    pub fn observe<S: AsRef<str>>(&self, outcome: &Outcome<S>, now_s: f64) -> Result<(), Error> {
+        let table = read(&self.table);
+        write(&table.learned).observe(&table.catalog, outcome, now_s)
+    }
+
+    /// All that was learned, as bytes: versioned, with a checksum, matched to a catalog by names.
+    pub fn save(&self) -> Vec<u8> {
+        let table = Arc::clone(&read(&self.table));
+        read(&table.learned).save(&table.catalog)
+    }
+
+    /// Puts what was saved in the place of what was learned; names the catalog does not hold are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] for bytes that are cut, changed or of another version; nothing changes then.
+    pub fn load(&self, document: &[u8]) -> Result<(), Error> {
+        let table = read(&self.table);
+        let learned = Learned::load(&table.catalog, document)?;
+        *write(&table.learned) = learned;
+        Ok(())
+    }
 }
 
-fn decide<S: AsRef<str>>(
-    catalog: &Arc<Catalog>,
-    request: &Request<S>,
-    now_s: f64,
-    seed: u64,
-) -> Result<Verdict, Error> {
-    if request.conversation.is_empty() {
-        return Err(ErrorKind::EmptyConversation.into());
-    }
-    let limits = Limits::resolve(catalog, request)?;
-    let decision_id = decision_id(catalog.version(), request, now_s, seed)?;
-    let features = Features::extract(request);
-    let profile = classify(&features, &facts(request));
-    let mut candidates = policy::predict(catalog, &profile, &limits);
-    let rejections = policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
-    let choice = policy::choose(catalog, &profile, &limits, &mut candidates);
-    let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
-    let assessment = Assessment {
-        decision_id,
-        catalog: Arc::clone(catalog),
-        profile,
-        output_tokens: limits
-            .max_output_tokens
-            .map_or(prior, |limit| prior.capped(limit)),
-        baseline: baseline(catalog, &candidates),
-        limits,
-        candidates,
-        rejections,
-    };
-    Ok(match choice {
-        Some(choice) => Verdict::Chosen(Decision::new(assessment, choice)),
-        None => {
-            let binding = policy::bind(catalog, &assessment.candidates, &assessment.rejections);
-            Verdict::Infeasible(Infeasible {
-                assessment,
-                binding,
-            })
+/// A poisoned lock is read all the same: nothing can panic halfway through a swap, and a learner that did
+/// halfway through an outcome has learned a part of it.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Table {
+    fn new(catalog: Arc<Catalog>, learned: Learned) -> Self {
+        Self {
+            catalog,
+            learned: RwLock::new(learned),
         }
+    }
+
+    /// What is believed now, copied so that no lock is held while scoring.
+    fn believe(&self, task: &Task<'_>, now_s: f64) -> Result<Beliefs, Error> {
+        let learned = read(&self.learned);
+        if now_s < learned.fresh_until_s() {
+            return learned.believe(&self.catalog, task, now_s);
+        }
+        drop(learned);
+        let mut learned = write(&self.learned);
+        learned.refresh(now_s);
+        learned.believe(&self.catalog, task, now_s)
+    }
+
+    fn decide<S: AsRef<str>>(
+        &self,
+        request: &Request<S>,
+        now_s: f64,
+        seed: u64,
+    ) -> Result<Verdict, Error> {
+        if request.conversation.is_empty() {
+            return Err(ErrorKind::EmptyConversation.into());
+        }
+        let catalog = &self.catalog;
+        let limits = Limits::resolve(catalog, request)?;
+        let decision_id = decision_id(catalog.version(), request, now_s, seed)?;
+        let features = Features::extract(request);
+        let profile = classify(&features, &facts(request));
+        let beliefs = self.believe(&Task::new(&profile, limits.task.as_deref()), now_s)?;
+        let mut candidates = policy::predict(catalog, &profile, &limits, &beliefs.each);
+        let rejections =
+            policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
+        let chance = Chance {
+            seed,
+            n_rewards: beliefs.n_rewards,
+        };
+        let choice = policy::choose(catalog, &profile, &limits, &mut candidates, chance)?;
+        let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
+        let assessment = Assessment {
+            decision_id,
+            catalog: Arc::clone(catalog),
+            profile,
+            output_tokens: limits
+                .max_output_tokens
+                .map_or(prior, |limit| prior.capped(limit)),
+            baseline: baseline(catalog, &candidates),
+            limits,
+            candidates,
+            rejections,
+        };
+        Ok(verdict(assessment, choice))
+    }
+}
+
+fn verdict(assessment: Assessment, choice: Option<Choice>) -> Verdict {
+    if let Some(choice) = choice {
+        return Verdict::Chosen(Decision::new(assessment, choice));
+    }
+    let catalog = &assessment.catalog;
+    let binding = policy::bind(catalog, &assessment.candidates, &assessment.rejections);
+    Verdict::Infeasible(Infeasible {
+        assessment,
+        binding,
     })
 }
 

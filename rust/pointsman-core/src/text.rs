@@ -118,12 +118,9 @@ impl<'a> Windows<'a> {
 /// Counts of one text. Counts are of the windows; `n_bytes` is of the whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TextStats {
-    pub(crate) n_bytes: usize,
     pub(crate) n_read: usize,
     pub(crate) n_words: u32,
     pub(crate) n_numbers: u32,
-    pub(crate) n_space_runs: u32,
-    pub(crate) n_punct_runs: u32,
     pub(crate) ends_with_question: bool,
     counts: [u32; N_CLASSES],
 }
@@ -132,12 +129,9 @@ impl TextStats {
     /// Reads the windows once; `O(n)` in their length, no allocation.
     pub(crate) fn of(windows: &Windows<'_>) -> Self {
         let mut stats = Self {
-            n_bytes: windows.n_bytes,
             n_read: windows.n_read(),
             n_words: 0,
             n_numbers: 0,
-            n_space_runs: 0,
-            n_punct_runs: 0,
             ends_with_question: false,
             counts: [0; N_CLASSES],
         };
@@ -159,11 +153,7 @@ impl TextStats {
             let class = CLASS_OF[*byte as usize];
             self.counts[class as usize] += 1;
             self.n_words += u32::from(is_wordlike(class) && !is_wordlike(previous));
-            if class != previous {
-                self.n_numbers += u32::from(class == Class::Digit);
-                self.n_space_runs += u32::from(matches!(class, Class::Space | Class::Newline));
-                self.n_punct_runs += u32::from(matches!(class, Class::Punct | Class::CodePunct));
-            }
+            self.n_numbers += u32::from(class == Class::Digit && class != previous);
             previous = class;
         }
     }
@@ -175,11 +165,6 @@ impl TextStats {
     /// Share of the read bytes that are of that class, in [0, 1].
     pub(crate) fn share(&self, class: Class) -> f32 {
         self.count(class) as f32 / self.n_read.max(1) as f32
-    }
-
-    /// Bytes of the whole per byte read, >= 1: scales a count of the windows to the whole text.
-    pub(crate) fn scale(&self) -> f64 {
-        self.n_bytes as f64 / self.n_read.max(1) as f64
     }
 }
 
@@ -201,7 +186,6 @@ mod tests {
         let windows = Windows::of(&text, usize::MAX);
         assert_eq!(windows.n_read(), HEAD_BYTES + TAIL_BYTES);
         let stats = TextStats::of(&windows);
-        assert_eq!(stats.n_bytes, (1 << 20) + 1);
-        assert!(stats.ends_with_question && stats.scale() > 80.0);
+        assert!(stats.ends_with_question);
     }
 }

@@ -63,18 +63,51 @@ fn imports(source: &str) -> Vec<String> {
 fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
-        "text" | "lexicon" | "request" | "plan" | "error" => &[],
+        "byte_map" | "grams" | "scaffold" | "text" | "lexicon" | "request" | "plan"
+        | "learn_error" | "logistic" => &[],
+        "belief" => &["latency_model", "length", "quality"],
         "markers" => &["lexicon", "text"],
-        "tokens" => &["text"],
-        "features" => &["catalog", "lexicon", "markers", "request", "text", "tokens"],
+        "embed" | "tokens" => &["byte_map"],
+        "features" => &[
+            "catalog", "embed", "grams", "lexicon", "markers", "request", "scaffold", "text",
+            "tokens",
+        ],
         "profile" => &["features"],
-        "classify" => &["features", "lexicon", "profile", "request"],
-        "quality" | "length" => &["profile"],
-        "latency" | "cost" => &["catalog"],
+        "heads" => &["features", "grams", "profile"],
+        "classify" => &["features", "heads", "profile", "request"],
+        "codec" | "error" | "shrink" => &["learn_error"],
+        "sketch" => &["codec", "learn_error"],
+        "window" => &["codec", "learn_error", "sketch"],
+        "latency_model" => &["catalog", "codec", "learn_error", "window"],
+        "length_model" => &["codec", "learn_error", "quality"],
+        "quality" => &["codec", "learn_error", "logistic", "profile"],
+        "length" => &["profile"],
+        "learned" => &[
+            "belief",
+            "catalog",
+            "codec",
+            "latency_model",
+            "learn_error",
+            "length",
+            "length_model",
+            "profile",
+            "quality",
+            "shrink",
+        ],
+        "latency" => &["latency_model"],
+        "cost" => &["catalog"],
         "catalog" => &["quality"],
         "identity" => &["request"],
         "policy" => &[
-            "catalog", "cost", "latency", "length", "profile", "quality", "request",
+            "belief",
+            "catalog",
+            "cost",
+            "latency",
+            "learn_error",
+            "length",
+            "profile",
+            "quality",
+            "request",
         ],
         "decision" => &["catalog", "length", "plan", "policy", "profile"],
         "record" => &["decision", "policy", "profile"],
@@ -142,11 +175,20 @@ fn the_core_has_no_clock_network_thread_or_randomness() {
             "serde_json",
             "serde_path_to_error",
             "thiserror",
+            "unicode-general-category",
+            "unicode-normalization",
             "xxhash-rust"
         ]
     );
     let root = fs::read_to_string(rust_dir().join("pointsman-core/src/lib.rs")).unwrap();
-    assert!(root.contains("#![forbid(unsafe_code)]"));
+    assert!(root.contains("#![deny(unsafe_code)]"));
+    let allows = |source: &str| source.contains("allow(unsafe_code)");
+    for (path, source) in sources(&rust_dir().join("pointsman-core/src")) {
+        assert!(
+            !allows(&source) || path.ends_with("embed/kernel.rs"),
+            "{path} allows unsafe code"
+        );
+    }
 }
 
 #[test]

@@ -5,24 +5,26 @@ use std::sync::Arc;
 use pointsman_core::{Request, Router, Verdict};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyBytes;
 
 use crate::catalog::PyCatalog;
 use crate::decision::PyDecision;
 use crate::error::{CoreError, no_feasible};
+use crate::outcome;
 use crate::request::{self, items};
 
 /// Texts longer than this together are worth letting other threads run.
 const DETACH_BYTES: usize = 8 * 1024;
 
-/// Decides. Thread-safe; the catalog is swapped atomically.
+/// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically.
 #[pyclass(name = "Core", module = "pointsman._native", frozen)]
 pub(crate) struct PyCore(Router);
 
 #[pymethods]
 impl PyCore {
     #[new]
-    fn new(catalog: &Bound<'_, PyCatalog>) -> Self {
-        Self(Router::new(Arc::clone(&catalog.get().0)))
+    fn new(catalog: &Bound<'_, PyCatalog>) -> Result<Self, CoreError> {
+        Ok(Self(Router::new(Arc::clone(&catalog.get().0))?))
     }
 
     #[getter]
@@ -30,8 +32,24 @@ impl PyCore {
         PyCatalog(self.0.catalog())
     }
 
-    fn swap(&self, catalog: &Bound<'_, PyCatalog>) {
-        self.0.swap(Arc::clone(&catalog.get().0));
+    fn swap(&self, py: Python<'_>, catalog: &Bound<'_, PyCatalog>) -> Result<(), CoreError> {
+        let catalog = Arc::clone(&catalog.get().0);
+        Ok(py.detach(|| self.0.swap(catalog))?)
+    }
+
+    #[pyo3(signature = (outcome, *, now_s))]
+    fn observe(&self, outcome: &Bound<'_, PyAny>, now_s: f64) -> PyResult<()> {
+        let outcome = outcome::extract(outcome)?;
+        Ok(self.0.observe(&outcome, now_s).map_err(CoreError)?)
+    }
+
+    fn save<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let saved = py.detach(|| self.0.save());
+        PyBytes::new(py, &saved)
+    }
+
+    fn load(&self, py: Python<'_>, data: &[u8]) -> Result<(), CoreError> {
+        Ok(py.detach(|| self.0.load(data))?)
     }
 
     #[pyo3(signature = (request, *, now_s, seed))]

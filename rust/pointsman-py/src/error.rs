@@ -13,6 +13,7 @@ struct Exceptions {
     base: Py<PyType>,
     invalid_input: Py<PyType>,
     unknown_name: Py<PyType>,
+    invalid_state: Py<PyType>,
     no_feasible_deployment: Py<PyType>,
 }
 
@@ -39,7 +40,9 @@ fn exceptions<'py>(py: Python<'py>) -> PyResult<&'py Exceptions> {
         )?;
         // KeyError shows the repr of its message; this one is a sentence.
         unknown_name.setattr("__str__", py.get_type::<PyException>().getattr("__str__")?)?;
+        let text = "Saved state that cannot be used.";
         Ok(Exceptions {
+            invalid_state: under("InvalidState", text, value_error.clone())?.unbind(),
             invalid_input: under("InvalidInput", "A value the core refuses.", value_error)?
                 .unbind(),
             unknown_name: unknown_name.unbind(),
@@ -76,6 +79,7 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
         &types.base,
         &types.invalid_input,
         &types.unknown_name,
+        &types.invalid_state,
         &types.no_feasible_deployment,
     ] {
         let made = made.bind(module.py());
@@ -97,11 +101,10 @@ impl From<CoreError> for PyErr {
     fn from(CoreError(error): CoreError) -> Self {
         Python::attach(|py| match exceptions(py) {
             Ok(types) => {
-                let is_unknown = matches!(error.kind(), ErrorKind::UnknownName { .. });
-                let made = if is_unknown {
-                    &types.unknown_name
-                } else {
-                    &types.invalid_input
+                let made = match error.kind() {
+                    ErrorKind::UnknownName { .. } => &types.unknown_name,
+                    ErrorKind::State { .. } => &types.invalid_state,
+                    _ => &types.invalid_input,
                 };
                 PyErr::from_type(made.bind(py).clone(), error.to_string())
             }

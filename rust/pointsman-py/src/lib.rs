@@ -2,10 +2,12 @@
 //!
 //! The Python-side documentation lives in `python/pointsman/_native.pyi`.
 
+mod axes;
 mod catalog;
 mod core;
 mod decision;
 mod error;
+mod outcome;
 mod request;
 
 use pyo3::prelude::*;
@@ -13,6 +15,8 @@ use pyo3::prelude::*;
 /// The deciding core, in Rust.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::axes::axis_features;
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]

@@ -99,6 +99,7 @@ fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
         )?,
         quality_tolerance: tolerance.map(<[f64; 3]>::from),
         deadline_s: field!(object, "deadline_s", "give a number, or None"),
+        exploration: field!(object, "exploration", "give a bool"),
     })
 }
 
@@ -344,7 +345,7 @@ fn optional_texts(list: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Vec<Te
     }
 }
 
-fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>> {
+pub(crate) fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>> {
     if value.is_none() {
         Ok(None)
     } else {
@@ -352,7 +353,7 @@ fn optional_text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Option<Text>>
     }
 }
 
-fn text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Text> {
+pub(crate) fn text(value: &Bound<'_, PyAny>, path: &str) -> PyResult<Text> {
     text_at(value, &|| path.to_owned())
 }
 

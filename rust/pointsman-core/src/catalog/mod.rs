@@ -151,14 +151,18 @@ impl Catalog {
     ///
     /// [`ErrorKind::UnknownName`](crate::ErrorKind::UnknownName), with the nearest known name.
     pub fn deployment(&self, name: &str) -> Result<&Deployment, Error> {
+        Ok(&self.deployments[self.deployment_index(name)?])
+    }
+
+    /// Index of the deployment of that name.
+    pub(crate) fn deployment_index(&self, name: &str) -> Result<usize, Error> {
         let names = || {
             self.deployments
                 .iter()
                 .map(|deployment| deployment.name.as_str())
         };
-        let index = names().position(|known| known == name);
-        index
-            .map(|index| &self.deployments[index])
+        names()
+            .position(|known| known == name)
             .ok_or_else(|| Error::unknown("deployment", "deployment", name, names()))
     }
 

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::limits::Limits;
-use crate::catalog::Catalog;
+use crate::belief::Belief;
+use crate::catalog::{Catalog, Deployment};
 use crate::cost::{NANO_USD_PER_USD, Tokens, interactive_cost_nano_usd};
 use crate::latency::Latency;
 use crate::length::OutputTokens;
@@ -23,6 +24,8 @@ pub struct Candidate {
     pub output_tokens: OutputTokens,
     /// What the policy ranks by, in US dollars; NaN while infeasible.
     pub score_usd: f64,
+    /// The registry's prior of `quality`.
+    pub(crate) prior: Quality,
     pub(crate) rejections: Range<usize>,
 }
 
@@ -33,35 +36,36 @@ impl Candidate {
     }
 }
 
-/// Predicts every deployment of the catalog; one allocation for all.
-pub(crate) fn predict(catalog: &Catalog, profile: &TaskProfile, limits: &Limits) -> Vec<Candidate> {
-    let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
-    let prior = limits
-        .max_output_tokens
-        .map_or(prior, |limit| prior.capped(limit));
-    let predict_one = |deployment: &crate::catalog::Deployment| {
+/// Predicts every deployment of the catalog from what is believed of it; one allocation for all.
+pub(crate) fn predict(
+    catalog: &Catalog,
+    profile: &TaskProfile,
+    limits: &Limits,
+    beliefs: &[Belief],
+) -> Vec<Candidate> {
+    let predict_one = |(deployment, belief): (&Deployment, &Belief)| {
         let model = catalog.model_of(deployment);
-        let output_tokens = model
+        let caps = limits
             .max_output_tokens
-            .map_or(prior, |limit| prior.capped(limit));
+            .iter()
+            .chain(&model.max_output_tokens);
+        let output_tokens = caps.fold(belief.output_tokens, |tokens, cap| tokens.capped(*cap));
         let tokens = Tokens {
             n_input: profile.n_input_tokens,
             n_cached_input: 0,
             n_output: (output_tokens.mean * f64::from(limits.n_choices)).round() as u64,
         };
         Candidate {
-            quality: model.quality.predict(
-                profile.domain.label,
-                profile.complexity.label,
-                limits.task.as_deref(),
-            ),
+            quality: belief.quality,
+            prior: belief.prior,
             cost_usd: interactive_cost_nano_usd(&deployment.price, tokens) as f64
                 / NANO_USD_PER_USD,
-            latency: Latency::predict(&deployment.latency, output_tokens.p90),
+            latency: Latency::predict(&belief.speed, output_tokens.p90),
             output_tokens,
             score_usd: f64::NAN,
             rejections: 0..0,
         }
     };
-    catalog.deployments().iter().map(predict_one).collect()
+    let deployments = catalog.deployments().iter();
+    deployments.zip(beliefs).map(predict_one).collect()
 }

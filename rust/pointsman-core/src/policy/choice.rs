@@ -3,13 +3,16 @@
 use std::cmp::Ordering;
 
 use super::candidate::Candidate;
+use super::chance::{self, Chance};
+use super::incumbent;
 use super::limits::Limits;
 use crate::catalog::Catalog;
+use crate::learn_error::LearnError;
 use crate::profile::TaskProfile;
 use crate::request::SortBy;
 
 /// What a unit of missing quality costs, in US dollars: more than any request, so quality comes first.
-const USD_PER_MISSING_QUALITY: f64 = 1000.0;
+pub(super) const USD_PER_MISSING_QUALITY: f64 = 1000.0;
 
 /// The quality a choice must reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +39,8 @@ pub(crate) struct Choice {
     pub(crate) ranking: Vec<usize>,
     pub(crate) need: f64,
     pub(crate) reason: String,
+    /// Probability with which the first was chosen.
+    pub(crate) propensity: f64,
 }
 
 /// Scores and ranks the feasible candidates; `None` if there is none.
@@ -44,10 +49,13 @@ pub(crate) fn choose(
     profile: &TaskProfile,
     limits: &Limits,
     candidates: &mut [Candidate],
-) -> Option<Choice> {
+    chance: Chance,
+) -> Result<Option<Choice>, LearnError> {
     let mut ranking = Vec::with_capacity(candidates.len());
     ranking.extend((0..candidates.len()).filter(|index| candidates[*index].is_feasible()));
-    let need = need(catalog, profile, limits, candidates, &ranking)?;
+    let Some(need) = need(catalog, profile, limits, candidates, &ranking) else {
+        return Ok(None);
+    };
     for index in &ranking {
         let candidate = &mut candidates[*index];
         let missing = (need.value() - candidate.quality.mean).max(0.0);
@@ -59,15 +67,24 @@ pub(crate) fn choose(
         candidates,
     };
     ranking.sort_unstable_by(|a, b| order.compare(*a, *b));
-    let reason = order.reason(&ranking, need, profile);
+    let mut reason = order.reason(&ranking, need, profile);
+    let mut propensity = 1.0;
+    // Whoever sorts has chosen already.
+    if limits.sort.is_none() {
+        order.defend(&mut ranking, need, profile, &mut reason);
+        if limits.explores {
+            propensity = order.explore(&mut ranking, need, chance, &mut reason)?;
+        }
+    }
     if !limits.allow_fallbacks && limits.order.is_empty() {
         ranking.truncate(1);
     }
-    Some(Choice {
+    Ok(Some(Choice {
         ranking,
         need: need.value(),
         reason,
-    })
+        propensity,
+    }))
 }
 
 /// The caller's floor (the higher, if there are two), or the best feasible quality less the tolerance.
@@ -82,7 +99,10 @@ fn need(
         .iter()
         .map(|index| candidates[*index].quality.mean)
         .max_by(f64::total_cmp)?;
-    let floor = match (limits.min_quality, limits.floor_like(catalog, profile)) {
+    let floor = match (
+        limits.min_quality,
+        limits.floor_like(catalog, profile, candidates),
+    ) {
         (Some(a), Some(b)) => Some(a.max(b)),
         (a, b) => a.or(b),
     };
@@ -98,6 +118,61 @@ struct Order<'a> {
 }
 
 impl Order<'_> {
+    /// Keeps the incumbent first where nothing better is proven, and says so in the reason.
+    fn defend(
+        &self,
+        ranking: &mut [usize],
+        need: Need,
+        profile: &TaskProfile,
+        reason: &mut String,
+    ) {
+        let challenger = ranking[0];
+        let peers = self.peers(ranking);
+        let priors = peers.iter().map(|index| self.candidates[*index].prior.mean);
+        let best = priors.fold(0.0, f64::max);
+        let prior_need = match need {
+            Need::Floor(floor) => floor,
+            Need::Near { tolerance, .. } => best - tolerance,
+        };
+        let tolerance = self.limits.tolerance[profile.complexity.label as usize];
+        if incumbent::defend(peers, self.candidates, prior_need, tolerance) {
+            let name = &self.catalog.deployments()[challenger].name;
+            *reason = format!(
+                "incumbent; {} is not proven within {tolerance:.2} of its quality",
+                name.escape_default()
+            );
+        }
+    }
+
+    /// Draws the first, and says so in the reason if that is another.
+    fn explore(
+        &self,
+        ranking: &mut [usize],
+        need: Need,
+        chance: Chance,
+        reason: &mut String,
+    ) -> Result<f64, LearnError> {
+        let best = ranking[0];
+        let peers = self.peers(ranking);
+        let propensity = chance::explore(peers, self.candidates, need.value(), chance)?;
+        if ranking[0] != best {
+            let name = &self.catalog.deployments()[best].name;
+            *reason = format!(
+                "explored with probability {propensity:.4} instead of {}",
+                name.escape_default()
+            );
+        }
+        Ok(propensity)
+    }
+
+    /// The head of the ranking that the caller's preferences do not tell apart.
+    fn peers<'a>(&self, ranking: &'a mut [usize]) -> &'a mut [usize] {
+        let first = ranking[0];
+        let is_peer = |index: &&usize| self.by_preference(**index, first).is_eq();
+        let n_peers = ranking.iter().take_while(is_peer).count();
+        &mut ranking[..n_peers]
+    }
+
     /// Preferences, then score, then the tie-breaks; total, since names are unique.
     fn compare(&self, a: usize, b: usize) -> Ordering {
         self.by_preference(a, b)

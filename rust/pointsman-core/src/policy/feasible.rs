@@ -93,7 +93,7 @@ pub(crate) fn reject(
     limits: &Limits,
     candidates: &mut [Candidate],
 ) -> Vec<Rejection> {
-    let floor_like = limits.floor_like(catalog, profile);
+    let floor_like = limits.floor_like(catalog, profile, candidates);
     let mut list = List {
         rejections: Vec::with_capacity(2 * candidates.len()),
     };

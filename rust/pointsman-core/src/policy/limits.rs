@@ -1,5 +1,6 @@
 //! [`Limits`]: the request's constraints, checked and resolved against a catalog.
 
+use super::candidate::Candidate;
 use crate::catalog::{Catalog, Tier};
 use crate::error::Error;
 use crate::profile::TaskProfile;
@@ -41,6 +42,7 @@ pub(crate) struct Limits {
     pub(crate) tier: Tier,
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) n_choices: u32,
+    pub(crate) explores: bool,
 }
 
 impl Limits {
@@ -111,14 +113,27 @@ impl Limits {
             },
             max_output_tokens: request.max_output_tokens,
             n_choices: request.n_choices,
+            explores: constraints.exploration,
         })
     }
 
-    /// The quality of the model named in `quality_like` on this task.
-    pub(crate) fn floor_like(&self, catalog: &Catalog, profile: &TaskProfile) -> Option<f64> {
-        let prior = &catalog.models()[self.quality_like?].quality;
-        let (domain, complexity) = (profile.domain.label, profile.complexity.label);
-        Some(prior.predict(domain, complexity, self.task.as_deref()).mean)
+    /// The quality of the model named in `quality_like` on this task: of its least deployment, so that any of
+    /// them is as good as the model; its prior, if it has none.
+    pub(crate) fn floor_like(
+        &self,
+        catalog: &Catalog,
+        profile: &TaskProfile,
+        candidates: &[Candidate],
+    ) -> Option<f64> {
+        let model = self.quality_like?;
+        let places = catalog.deployments().iter().zip(candidates);
+        let of_model = places.filter(|(deployment, _)| deployment.model == model);
+        let qualities = of_model.map(|(_, candidate)| candidate.quality.mean);
+        Some(qualities.min_by(f64::total_cmp).unwrap_or_else(|| {
+            let prior = &catalog.models()[model].quality;
+            let (domain, complexity) = (profile.domain.label, profile.complexity.label);
+            prior.predict(domain, complexity, self.task.as_deref()).mean
+        }))
     }
 
     pub(crate) fn providers(&self, list: ProviderList) -> &[usize] {

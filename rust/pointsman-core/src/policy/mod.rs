@@ -1,13 +1,17 @@
 //! What may answer, and which of it should: feasibility with reasons, then choice.
 
 mod candidate;
+mod chance;
 mod choice;
+pub mod explore;
 mod feasible;
+mod incumbent;
 mod infeasible;
 mod limits;
 
 pub use candidate::Candidate;
 pub(crate) use candidate::predict;
+pub(crate) use chance::Chance;
 pub(crate) use choice::{Choice, choose};
 pub use feasible::ReasonCode;
 pub(crate) use feasible::{Bound, Rejection, reject};
@@ -15,4 +19,4 @@ pub(crate) use infeasible::{Binding, bind};
 pub(crate) use limits::Limits;
 
 /// Version of the policy, logged with every decision.
-pub const POLICY_VERSION: &str = "cheapest-feasible-1";
+pub const POLICY_VERSION: &str = "cheapest-feasible-2";

@@ -74,7 +74,7 @@ pub fn request(text: &str, limits: [Option<f64>; 4]) -> Request<String> {
 
 pub fn router(document: &Value) -> Router {
     let catalog = Catalog::from_json(document.to_string().as_bytes()).unwrap();
-    Router::new(Arc::new(catalog))
+    Router::new(Arc::new(catalog)).unwrap()
 }
 
 pub fn decide(document: &Value, request: &Request<String>) -> Verdict {

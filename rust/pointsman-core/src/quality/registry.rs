@@ -29,7 +29,11 @@ pub struct Quality {
 
 impl Quality {
     fn new(mean: f64) -> Self {
-        let sd = (mean * (1.0 - mean) / (N_PSEUDO_COUNTS + 1.0)).sqrt();
+        Self::with_sd(mean, (mean * (1.0 - mean) / (N_PSEUDO_COUNTS + 1.0)).sqrt())
+    }
+
+    /// A belief of another deviation.
+    pub(crate) fn with_sd(mean: f64, sd: f64) -> Self {
         Self {
             mean,
             sd,

@@ -1,0 +1,173 @@
+//! A frozen map from short byte strings to `u32`: what vocabularies are looked up in.
+
+use std::collections::HashMap;
+
+/// Longest key, in bytes, that is packed into one word; longer ones go to a second map.
+pub(crate) const PACKED_LEN: usize = 15;
+
+/// Slots a key, at least: 0.77 full at most, so a miss ends after a few slots.
+const SLOTS_PER_KEY: f64 = 1.3;
+
+/// Odd constants of the multiply-fold hash; any with mixed bits will do (the digits of pi).
+const MIX: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
+
+/// Up to [`PACKED_LEN`] bytes and their number in one word: equal keys are equal integers.
+///
+/// The bytes stand in the low end, the length in the top byte, so a prefix is a mask and no copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packed(u128);
+
+impl Packed {
+    /// The `n` bytes of `text` from `at`. `n` must be 1 to [`PACKED_LEN`] and the range inside `text`.
+    #[inline]
+    pub(crate) fn at(text: &[u8], at: usize, n: usize) -> Self {
+        // Sixteen bytes in one load where the text has them; its end is copied.
+        let word = match text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => u128::from_le_bytes(padded(&text[at..])),
+        };
+        Self(word).prefix(n)
+    }
+
+    /// The first `n` bytes. `n` must be 1 to [`PACKED_LEN`].
+    #[inline]
+    pub(crate) fn prefix(self, n: usize) -> Self {
+        Self(self.0 & ((1_u128 << (8 * n)) - 1) | (n as u128) << 120)
+    }
+
+    /// The `n` bytes from `at` on, for a key that holds them.
+    #[inline]
+    pub(crate) fn slice(self, at: usize, n: usize) -> Self {
+        Self(self.0 >> (8 * at)).prefix(n)
+    }
+
+    /// With `A-Z` made lower case. Every byte must be ASCII.
+    #[inline]
+    pub(crate) fn to_ascii_lowercase(self) -> Self {
+        const ONES: u128 = u128::MAX / 255;
+        // Per byte, bit 7 tells "at least A" (0x41) and "beyond Z" (0x5a); no carry crosses, as bytes are below 128.
+        let from_a = self.0 + ONES * (128 - 0x41);
+        let beyond_z = self.0 + ONES * (127 - 0x5a);
+        Self(self.0 | (from_a & !beyond_z & (ONES * 0x80)) >> 2)
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        let low = self.0 as u64 ^ MIX[0];
+        let high = (self.0 >> 64) as u64 ^ MIX[1];
+        let product = u128::from(low) * u128::from(high);
+        product as u64 ^ (product >> 64) as u64
+    }
+}
+
+/// The first bytes of `tail`, at most sixteen, with zeros behind.
+#[cold]
+fn padded(tail: &[u8]) -> [u8; 16] {
+    let mut chunk = [0; 16];
+    let n = tail.len().min(16);
+    chunk[..n].copy_from_slice(&tail[..n]);
+    chunk
+}
+
+/// A map from byte strings to numbers, built once. Open addressing over packed keys.
+#[derive(Clone, Debug)]
+pub(crate) struct ByteMap {
+    keys: Vec<u128>,
+    values: Vec<u32>,
+    long: HashMap<Box<[u8]>, u32>,
+    longest: usize,
+}
+
+impl ByteMap {
+    /// An empty map with room for `n_keys`.
+    pub(crate) fn with_capacity(n_keys: usize) -> Self {
+        let n_slots = ((n_keys as f64 * SLOTS_PER_KEY) as usize + 2).next_power_of_two();
+        Self {
+            keys: vec![0; n_slots],
+            values: vec![0; n_slots],
+            long: HashMap::new(),
+            longest: 0,
+        }
+    }
+
+    /// Sets the value of `key`. An empty key is ignored. At most the `n_keys` of the capacity go in.
+    pub(crate) fn insert(&mut self, key: &[u8], value: u32) {
+        self.longest = self.longest.max(key.len());
+        match key.len() {
+            0 => {}
+            n @ 1..=PACKED_LEN => {
+                let slot = self.slot(Packed::at(key, 0, n));
+                self.keys[slot] = Packed::at(key, 0, n).0;
+                self.values[slot] = value;
+            }
+            _ => {
+                self.long.insert(key.into(), value);
+            }
+        }
+    }
+
+    /// The value of a packed key.
+    #[inline]
+    pub(crate) fn get_packed(&self, key: Packed) -> Option<u32> {
+        let slot = self.slot(key);
+        (self.keys[slot] != 0).then(|| self.values[slot])
+    }
+
+    /// The value of the `n` bytes of `text` from `at`.
+    #[inline]
+    pub(crate) fn get(&self, text: &[u8], at: usize, n: usize) -> Option<u32> {
+        match n {
+            0 => None,
+            1..=PACKED_LEN => self.get_packed(Packed::at(text, at, n)),
+            _ if n > self.longest => None,
+            _ => self.long.get(&text[at..at + n]).copied(),
+        }
+    }
+
+    /// Length of the longest key, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Where the key stands, or the free slot that ends the search. At least one slot is free.
+    #[inline]
+    fn slot(&self, key: Packed) -> usize {
+        let mask = self.keys.len() - 1;
+        let mut slot = key.hash() as usize & mask;
+        while self.keys[slot] != key.0 && self.keys[slot] != 0 {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_keys_lower_case_and_slice_like_bytes() {
+        let text = b"[AZaz`@{09_Hello]";
+        let packed = Packed::at(text, 0, 15);
+        let lower = text.to_ascii_lowercase();
+        assert_eq!(packed.to_ascii_lowercase(), Packed::at(&lower, 0, 15));
+        assert_eq!(packed.slice(3, 4), Packed::at(text, 3, 4));
+        assert_eq!(Packed::at(text, 14, 3), Packed::at(b"lo]", 0, 3));
+    }
+
+    #[test]
+    fn every_key_is_found_and_no_other() {
+        let keys: Vec<String> = (0..3000_u64).map(|i| format!("{}", i * i * 7919)).collect();
+        let mut map = ByteMap::with_capacity(keys.len());
+        for (i, key) in keys.iter().enumerate() {
+            map.insert(key.repeat(1 + i % 4).as_bytes(), i as u32);
+        }
+        for (i, key) in keys.iter().enumerate() {
+            let key = key.repeat(1 + i % 4);
+            assert_eq!(map.get(key.as_bytes(), 0, key.len()), Some(i as u32));
+            let other = format!("{key}x");
+            assert_eq!(map.get(other.as_bytes(), 0, other.len()), None);
+        }
+        assert_eq!(map.get(b"", 0, 0), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! The sum over rows: what an embedding spends half its time on.
+
+use super::DIM;
+
+/// Stands in for a row out of range, which a checked vocabulary cannot ask for.
+const ZERO: &[u8; DIM] = &[0; DIM];
+
+/// Rows of int8 with a scale each: `row = values * scale`.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    /// The values, [`DIM`] a row.
+    pub(super) values: &'a [u8],
+    /// One a row.
+    pub(super) scales: &'a [f32],
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
+    fn row(&self, id: u32) -> (&[u8; DIM], f32) {
+        let id = id as usize;
+        let row = self.values.get(id * DIM..).and_then(<[u8]>::first_chunk);
+        (
+            row.unwrap_or(ZERO),
+            self.scales.get(id).copied().unwrap_or(0.0),
+        )
+    }
+}
+
+/// Adds the rows of `ids` to `sum`.
+///
+/// With AVX2 where the machine has it: 2.7 times the speed of the SSE2 that x86-64 wheels are built for.
+/// Both are one source without fused multiplication, so every machine gives the same bits.
+pub(super) fn add_rows(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
+    #[cfg(target_arch = "x86_64")]
+    if avx2::add_rows(rows, ids, sum) {
+        return;
+    }
+    add_rows_portable(rows, ids, sum);
+}
+
+/// The kernel compiled for AVX2.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+mod avx2 {
+    use super::{DIM, Rows, add_rows_portable};
+
+    /// Does the work and says so, if the machine has AVX2.
+    #[inline]
+    pub(super) fn add_rows(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) -> bool {
+        let is_available = std::arch::is_x86_feature_detected!("avx2");
+        if is_available {
+            // SAFETY: the body is safe code; its one precondition, that the machine has AVX2, was just checked.
+            unsafe { compiled(rows, ids, sum) }
+        }
+        is_available
+    }
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn compiled(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
+        add_rows_portable(rows, ids, sum);
+    }
+}
+
+/// Four rows at a time: the sum is loaded and stored once for four.
+#[inline(always)]
+#[allow(clippy::inline_always)] // what compiles the body anew for AVX2
+#[allow(clippy::needless_range_loop)] // five arrays in step read best by index
+fn add_rows_portable(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
+    let fours = ids.chunks_exact(4);
+    let rest = fours.remainder();
+    for four in fours {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| rows.row(four[i]));
+        for i in 0..DIM {
+            let left = value(a.0[i]) * a.1 + value(b.0[i]) * b.1;
+            let right = value(c.0[i]) * c.1 + value(d.0[i]) * d.1;
+            sum[i] += left + right;
+        }
+    }
+    for id in rest {
+        let (row, scale) = rows.row(*id);
+        for i in 0..DIM {
+            sum[i] += value(row[i]) * scale;
+        }
+    }
+}
+
+/// The int8 in a byte, as a float.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn value(byte: u8) -> f32 {
+    f32::from(i8::from_ne_bytes([byte]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_road_gives_the_same_bits_and_the_right_sum() {
+        let values: Vec<u8> = (0..50 * DIM as u32)
+            .map(|i| ((i.wrapping_mul(i).wrapping_mul(31)) >> 3) as u8)
+            .collect();
+        let scales: Vec<f32> = (1..=50).map(|i| 1.0 / i as f32).collect();
+        let rows = Rows {
+            values: &values,
+            scales: &scales,
+        };
+        let ids: Vec<u32> = (0..203).map(|i| i * 7 % 50).collect();
+        let (mut fast, mut portable) = ([0.5; DIM], [0.5; DIM]);
+        add_rows(rows, &ids, &mut fast);
+        add_rows_portable(rows, &ids, &mut portable);
+        assert!(
+            fast.iter()
+                .zip(&portable)
+                .all(|(a, b)| a.to_bits() == b.to_bits())
+        );
+        for (i, sum) in fast.iter().enumerate() {
+            let exact: f64 = ids
+                .iter()
+                .map(|id| *id as usize)
+                .map(|id| f64::from(value(values[id * DIM + i])) * f64::from(scales[id]))
+                .sum();
+            assert!(
+                (f64::from(*sum) - 0.5 - exact).abs() < 1e-2,
+                "{sum} {exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_id_out_of_range_adds_nothing() {
+        let mut sum = [0.0; DIM];
+        add_rows(
+            Rows {
+                values: &[1; DIM],
+                scales: &[1.0],
+            },
+            &[1, u32::MAX, 7, 9, 2],
+            &mut sum,
+        );
+        assert!(sum.iter().all(|x| *x == 0.0));
+    }
+}

@@ -1,0 +1,173 @@
+//! The static token embedding: text to a unit vector of 256 numbers, in microseconds and without a model.
+//!
+//! BERT's normalisation and word split, greedy longest-match `WordPiece`, then the mean of the tokens' rows,
+//! made unit length. It is a bag of words: order, negation and roles are invisible to it. The dimensions are
+//! ordered, so the first 64 or 128 are usable alone, once made unit length again.
+//!
+//! # Example
+//!
+//! ```
+//! use pointsman_core::embed::{DIM, Embedding};
+//!
+//! let embedding = Embedding::builtin()?;
+//! let mut vectors = [[0.0; DIM]; 2];
+//! embedding.embed_into("What is the capital of France?", &mut vectors[0]);
+//! embedding.embed_into("Name France's capital city", &mut vectors[1]);
+//! let cosine: f32 = vectors[0].iter().zip(&vectors[1]).map(|(a, b)| a * b).sum();
+//! assert!(cosine > 0.8);
+//! # Ok::<(), pointsman_core::embed::EmbeddingError>(())
+//! ```
+
+mod error;
+mod kernel;
+mod normalise;
+mod scan;
+mod weights;
+mod window;
+mod wordpiece;
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+pub use error::EmbeddingError;
+pub use window::{HEAD_BYTES, HEAD_TOKENS, TAIL_BYTES, TAIL_TOKENS};
+
+use scan::{Sink, scan};
+use weights::Weights;
+use wordpiece::WordPiece;
+
+/// Length of an embedding vector.
+pub const DIM: usize = 256;
+
+/// Ids gathered before their rows are added: keeps the scan and the sum each in a tight loop.
+const BATCH: usize = 64;
+
+static WEIGHTS: &[u8] = include_bytes!("../../data/embedding/embedding.safetensors");
+static VOCAB: &str = include_str!("../../data/embedding/vocab.txt");
+
+/// A static token embedding: a `WordPiece` vocabulary and a row a token. Immutable and shared freely.
+#[derive(Clone, Debug)]
+pub struct Embedding {
+    wordpiece: WordPiece,
+    weights: Weights,
+}
+
+impl Embedding {
+    /// The embedding shipped in this crate; loaded once (some milliseconds), then free.
+    ///
+    /// # Errors
+    ///
+    /// Never with the data this crate ships; the type says what [`from_bytes`](Self::from_bytes) may say.
+    pub fn builtin() -> Result<&'static Self, EmbeddingError> {
+        static BUILTIN: OnceLock<Result<Embedding, EmbeddingError>> = OnceLock::new();
+        BUILTIN
+            .get_or_init(|| Self::from_bytes(WEIGHTS, VOCAB))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Loads an embedding from a safetensors file (`rows` `i8[n, 256]`, `scale` `f32[n]`) and its vocabulary.
+    ///
+    /// Static bytes are borrowed, a `Vec` is kept; neither is copied. The vocabulary has one token a line.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbeddingError`] if the header is malformed, a tensor is missing or of another type or shape, a scale
+    /// is negative or not finite, or the vocabulary has no `[UNK]` or another number of lines than rows.
+    pub fn from_bytes(
+        weights: impl Into<Cow<'static, [u8]>>,
+        vocab: &str,
+    ) -> Result<Self, EmbeddingError> {
+        let weights = Weights::from_safetensors(weights.into())?;
+        let wordpiece = WordPiece::from_vocab(vocab, weights.n_rows())?;
+        Ok(Self { wordpiece, weights })
+    }
+
+    /// The token ids of the whole text, without special tokens. Allocates; for tests and tools.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use pointsman_core::embed::Embedding;
+    /// assert_eq!(Embedding::builtin()?.tokenize("Unaffordable!"), [14477, 4246, 8551, 3085, 999]);
+    /// # Ok::<(), pointsman_core::embed::EmbeddingError>(())
+    /// ```
+    pub fn tokenize(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        scan(&self.wordpiece, text, &mut ids);
+        ids
+    }
+
+    /// Writes the unit vector of the whole text and returns its number of tokens.
+    ///
+    /// Without a token the vector is zero. Allocates nothing; linear in the text, so cap what may be long with
+    /// [`embed_window_into`](Self::embed_window_into).
+    pub fn embed_into(&self, text: &str, out: &mut [f32; DIM]) -> usize {
+        let mut mean = Mean::new(&self.weights, out);
+        scan(&self.wordpiece, text, &mut mean);
+        mean.finish()
+    }
+
+    /// Writes the unit vector of the text's first 384 and last 128 tokens and returns how many were used.
+    ///
+    /// Equal to [`embed_into`](Self::embed_into) up to 512 tokens. Never reads more than the first
+    /// [`HEAD_BYTES`] and the last [`TAIL_BYTES`], so a megabyte costs what 32 KB do. Allocates nothing.
+    pub fn embed_window_into(&self, text: &str, out: &mut [f32; DIM]) -> usize {
+        let window = window::Window::of(&self.wordpiece, text);
+        let mut mean = Mean::new(&self.weights, out);
+        for id in window.ids() {
+            mean.push(*id);
+        }
+        mean.finish()
+    }
+}
+
+/// Sums the rows of the ids it takes.
+struct Mean<'a> {
+    weights: &'a Weights,
+    sum: &'a mut [f32; DIM],
+    batch: [u32; BATCH],
+    n_batch: usize,
+    n_tokens: usize,
+}
+
+impl<'a> Mean<'a> {
+    fn new(weights: &'a Weights, sum: &'a mut [f32; DIM]) -> Self {
+        sum.fill(0.0);
+        Self {
+            weights,
+            sum,
+            batch: [0; BATCH],
+            n_batch: 0,
+            n_tokens: 0,
+        }
+    }
+
+    fn flush(&mut self) {
+        self.weights.add(&self.batch[..self.n_batch], self.sum);
+        self.n_tokens += self.n_batch;
+        self.n_batch = 0;
+    }
+
+    /// Makes the sum unit length, which the mean's division would not change.
+    fn finish(mut self) -> usize {
+        self.flush();
+        let square: f32 = self.sum.iter().map(|x| x * x).sum();
+        if square > 0.0 {
+            let scale = square.sqrt().recip();
+            self.sum.iter_mut().for_each(|x| *x *= scale);
+        }
+        self.n_tokens
+    }
+}
+
+impl Sink for Mean<'_> {
+    #[inline]
+    fn push(&mut self, id: u32) {
+        self.batch[self.n_batch] = id;
+        self.n_batch += 1;
+        if self.n_batch == BATCH {
+            self.flush();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! [`Outcome`]: what came of a decision.
+
+use super::task::Task;
+use crate::error::Error;
+use crate::profile::{Complexity, Domain, Structure};
+
+/// What came of one call: how long it took, how long the answer was, how good. What is absent is not learned from.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::{Complexity, Domain, Outcome, Structure};
+///
+/// let graded = Outcome {
+///     reward: Some(1.0),
+///     ..Outcome::new("m@p", Domain::Code, Complexity::Generation, Structure::Code)
+/// };
+/// assert_eq!(graded.latency_ms, None);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Outcome<S> {
+    /// Name of the deployment that was called.
+    pub deployment: S,
+    /// Name the caller gave the task, if any.
+    pub task: Option<S>,
+    /// The decision's label.
+    pub domain: Domain,
+    /// The decision's label.
+    pub complexity: Complexity,
+    /// The decision's label.
+    pub structure: Structure,
+    /// Input tokens.
+    pub n_input_tokens: u64,
+    /// Output tokens of one answer.
+    pub n_output_tokens: Option<u64>,
+    /// Whether the answer was cut short, so that its true length is only known to be larger.
+    pub is_cut: bool,
+    /// Time to the first token; `None` if the answer came in one piece.
+    pub ttft_ms: Option<f64>,
+    /// Time to the last token, or to the failure.
+    pub latency_ms: Option<f64>,
+    /// Whether the call failed.
+    pub is_error: bool,
+    /// How good the answer was, in [0, 1].
+    pub reward: Option<f64>,
+}
+
+impl<S: AsRef<str>> Outcome<S> {
+    /// An outcome of which nothing is known yet.
+    pub fn new(
+        deployment: S,
+        domain: Domain,
+        complexity: Complexity,
+        structure: Structure,
+    ) -> Self {
+        Self {
+            deployment,
+            task: None,
+            domain,
+            complexity,
+            structure,
+            n_input_tokens: 0,
+            n_output_tokens: None,
+            is_cut: false,
+            ttft_ms: None,
+            latency_ms: None,
+            is_error: false,
+            reward: None,
+        }
+    }
+
+    pub(super) fn task(&self) -> Task<'_> {
+        Task {
+            name: self.task.as_ref().map(AsRef::as_ref),
+            domain: self.domain,
+            complexity: self.complexity,
+            structure: self.structure,
+            n_input_tokens: self.n_input_tokens,
+        }
+    }
+
+    /// Refuses what is NaN, out of range or contradicts itself, before anything is learned.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let remedy = "give milliseconds in [0, 1e9], or None";
+        within("ttft_ms", self.ttft_ms, 1e9, remedy)?;
+        within("latency_ms", self.latency_ms, 1e9, remedy)?;
+        within(
+            "reward",
+            self.reward,
+            1.0,
+            "give a reward in [0, 1], or None",
+        )?;
+        let n_output_tokens = self.n_output_tokens.map(|n| n as f64);
+        within(
+            "n_output_tokens",
+            n_output_tokens,
+            1e9,
+            "give at most 1e9, or None",
+        )?;
+        match (self.ttft_ms, self.latency_ms) {
+            (Some(ttft_ms), Some(latency_ms)) if ttft_ms > latency_ms => {
+                let remedy = format!("give at most latency_ms {latency_ms}");
+                Err(Error::invalid("ttft_ms", ttft_ms, remedy))
+            }
+            (Some(ttft_ms), None) => {
+                let remedy = "give latency_ms too, or None";
+                Err(Error::invalid("ttft_ms", ttft_ms, remedy))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn within(field: &str, value: Option<f64>, most: f64, remedy: &str) -> Result<(), Error> {
+    match value {
+        Some(value) if !(0.0..=most).contains(&value) => Err(Error::invalid(field, value, remedy)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,127 @@
+//! [`Task`]: what the learners see of a request, the same when it is decided and when its outcome comes.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::length::OutputTokens;
+use crate::length_model::LengthPrior;
+use crate::profile::{Complexity, Domain, Structure, TaskProfile};
+
+/// Length of [`Task::features`].
+pub(super) const N_FEATURES: usize =
+    2 + Complexity::ALL.len() + Domain::ALL.len() + Structure::ALL.len();
+
+/// The labels of a request, its size and the task's name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) domain: Domain,
+    pub(crate) complexity: Complexity,
+    pub(crate) structure: Structure,
+    pub(crate) n_input_tokens: u64,
+}
+
+impl<'a> Task<'a> {
+    pub(crate) fn new(profile: &TaskProfile, name: Option<&'a str>) -> Self {
+        Self {
+            name,
+            domain: profile.domain.label,
+            complexity: profile.complexity.label,
+            structure: profile.structure.label,
+            n_input_tokens: profile.n_input_tokens,
+        }
+    }
+
+    /// The cell statistics are kept for: task x domain x complexity x structure.
+    pub(super) fn slice(&self) -> u64 {
+        let labels = [
+            self.domain as u64,
+            self.complexity as u64,
+            self.structure as u64,
+        ];
+        let seed = labels.iter().fold(0, |seed, label| seed * 16 + label);
+        // The seed's top bit keeps a task named "" apart from none.
+        let seed = seed | u64::from(self.name.is_some()) << 63;
+        xxh3_64_with_seed(self.name.unwrap_or_default().as_bytes(), seed)
+    }
+
+    /// A constant, the input's size on a logarithmic scale, and a 1 for each label.
+    pub(super) fn features(&self) -> [f32; N_FEATURES] {
+        let mut features = [0.0; N_FEATURES];
+        features[0] = 1.0;
+        // Half of all prompts are within e^3 of e^6 tokens; chosen to stay near [-2, 2].
+        features[1] = (((self.n_input_tokens as f64 + 1.0).ln() - 6.0) / 3.0) as f32;
+        let domain = 2 + Complexity::ALL.len();
+        let structure = domain + Domain::ALL.len();
+        features[2 + self.complexity as usize] = 1.0;
+        features[domain + self.domain as usize] = 1.0;
+        features[structure + self.structure as usize] = 1.0;
+        features
+    }
+
+    pub(super) fn output_tokens(&self) -> OutputTokens {
+        OutputTokens::prior(self.structure, self.complexity)
+    }
+
+    pub(super) fn length_prior(&self) -> LengthPrior {
+        let OutputTokens { p50, p90, .. } = self.output_tokens();
+        LengthPrior { p50, p90 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASK: Task<'_> = Task {
+        name: None,
+        domain: Domain::Code,
+        complexity: Complexity::Lookup,
+        structure: Structure::Text,
+        n_input_tokens: 400,
+    };
+
+    #[test]
+    fn every_label_and_the_name_make_a_slice_of_their_own() {
+        let others = [
+            Task {
+                domain: Domain::Math,
+                ..TASK
+            },
+            Task {
+                complexity: Complexity::Reasoning,
+                ..TASK
+            },
+            Task {
+                structure: Structure::Json,
+                ..TASK
+            },
+            Task {
+                name: Some(""),
+                ..TASK
+            },
+            Task {
+                name: Some("invoices"),
+                ..TASK
+            },
+        ];
+        assert!(others.iter().all(|other| other.slice() != TASK.slice()));
+        let longer = Task {
+            n_input_tokens: 9,
+            ..TASK
+        };
+        assert_eq!(longer.slice(), TASK.slice());
+    }
+
+    #[test]
+    fn features_are_small_for_any_size() {
+        for n_input_tokens in [0, 1, 1_000_000, u64::MAX] {
+            let features = Task {
+                n_input_tokens,
+                ..TASK
+            }
+            .features();
+            assert!(features.iter().all(|value| value.abs() < 15.0));
+            assert_eq!(features.iter().filter(|value| **value == 1.0).count(), 4);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Exploration whose propensities are exact: inverse-gap weighting, and a counter-based draw.
+//!
+//! science.md 2.6: with `F` arms, `p(a) = (1 - F e) / (F + gamma (s* - s_a)) + e` for every arm below the best; the
+//! best share what is left. Nothing is sampled to compute it, so a log can be weighed without error.
+
+use crate::learn_error::{LearnError, within};
+
+/// Usual scale of [`gamma`] (science.md M3: 5 to 25 matches `LinUCB` on the cost-penalised score).
+pub const GAMMA_SCALE: f64 = 10.0;
+
+/// The sharpness after `n_slice` outcomes in the slice, for scores in units where quality 1 is worth 1.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::explore::{GAMMA_SCALE, gamma};
+///
+/// assert!(gamma(4, 1000.0, GAMMA_SCALE) > gamma(4, 0.0, GAMMA_SCALE));
+/// ```
+pub fn gamma(n_arms: usize, n_slice: f64, scale: f64) -> f64 {
+    scale * (n_arms as f64 * (n_slice.max(0.0) + 20.0)).sqrt()
+}
+
+/// Writes the propensity of every arm: each at least `min_propensity`, sum 1 within 1e-12.
+///
+/// Arms of the same score get the same propensity. With `gamma` infinite and `min_propensity` 0 the best get all.
+///
+/// # Errors
+///
+/// No arm; lengths that differ; a score that is not finite; `gamma` negative or NaN; `min_propensity` outside
+/// `[0, 1 / arms]`.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::explore::inverse_gap_into;
+///
+/// let mut propensity = [0.0; 3];
+/// inverse_gap_into(&[0.9, 0.8, 0.2], 50.0, 0.01, &mut propensity).unwrap();
+/// assert!((propensity.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+/// assert!(propensity[0] > propensity[1] && propensity[1] > propensity[2] && propensity[2] >= 0.01);
+/// ```
+pub fn inverse_gap_into(
+    scores: &[f64],
+    gamma: f64,
+    min_propensity: f64,
+    out: &mut [f64],
+) -> Result<(), LearnError> {
+    check(scores, gamma, out)?;
+    let n_arms = scores.len() as f64;
+    let remedy = "give at most 1 / arms";
+    within("min_propensity", min_propensity, 0.0, 1.0 / n_arms, remedy)?;
+    let best = scores
+        .iter()
+        .fold(f64::NEG_INFINITY, |best, score| best.max(*score));
+    let share = 1.0 - n_arms * min_propensity;
+    let mut given = 0.0;
+    let mut n_best = 0.0;
+    for (place, score) in out.iter_mut().zip(scores) {
+        if *score < best {
+            *place = share / (n_arms + gamma * (best - score)) + min_propensity;
+            given += *place;
+        } else {
+            n_best += 1.0;
+        }
+    }
+    // The lower bound only mends rounding: what is left is at least 1 / arms.
+    let left = ((1.0 - given) / n_best).max(min_propensity);
+    let best_places = out
+        .iter_mut()
+        .zip(scores)
+        .filter(|(_, score)| **score >= best);
+    best_places.for_each(|(place, _)| *place = left);
+    Ok(())
+}
+
+fn check(scores: &[f64], gamma: f64, out: &[f64]) -> Result<(), LearnError> {
+    if scores.is_empty() || scores.len() != out.len() {
+        let got = format!("{} scores, {} places", scores.len(), out.len());
+        return Err(LearnError::invalid("scores", got, "give one place per arm"));
+    }
+    for score in scores {
+        within("score", *score, -1e15, 1e15, "give a finite score")?;
+    }
+    within("gamma", gamma, 0.0, f64::INFINITY, "give gamma >= 0")?;
+    Ok(())
+}
+
+/// The arm drawn with these propensities; the same seed draws the same arm.
+///
+/// # Errors
+///
+/// No arm, a propensity that is negative or NaN, a sum that differs from 1 by more than 1e-9.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::explore::draw;
+///
+/// assert_eq!(draw(&[0.0, 1.0], 42).unwrap(), 1);
+/// assert_eq!(draw(&[0.5, 0.5], 42).unwrap(), draw(&[0.5, 0.5], 42).unwrap());
+/// ```
+pub fn draw(propensities: &[f64], seed: u64) -> Result<usize, LearnError> {
+    for propensity in propensities {
+        within(
+            "propensity",
+            *propensity,
+            0.0,
+            1.0,
+            "give a share in [0, 1]",
+        )?;
+    }
+    let total: f64 = propensities.iter().sum();
+    within(
+        "propensities",
+        total,
+        1.0 - 1e-9,
+        1.0 + 1e-9,
+        "give a sum of 1",
+    )?;
+    let mut left = uniform(seed, 0) * total;
+    let mut drawn = 0;
+    for (arm, propensity) in propensities.iter().enumerate() {
+        if *propensity > 0.0 {
+            drawn = arm;
+            if left < *propensity {
+                break;
+            }
+            left -= propensity;
+        }
+    }
+    Ok(drawn)
+}
+
+/// The `counter`-th number of the stream `seed`, uniform in `[0, 1)`: `SplitMix64` at any place, without a state.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::explore::uniform;
+///
+/// assert_eq!(uniform(7, 3), uniform(7, 3));
+/// assert!((0.0..1.0).contains(&uniform(7, 3)));
+/// ```
+pub fn uniform(seed: u64, counter: u64) -> f64 {
+    let bits = mix(mix(seed).wrapping_add(counter.wrapping_mul(GOLDEN)));
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// 2^64 over the golden ratio: the step of `SplitMix64` (Steele, Lea, Flood 2014).
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+fn mix(state: u64) -> u64 {
+    let z = state.wrapping_add(GOLDEN);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these values are exact")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_mix_matches_its_published_first_numbers() {
+        assert_eq!(mix(0), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(mix(GOLDEN), 0x6E78_9E6A_A1B9_65F4);
+    }
+
+    #[test]
+    fn draws_follow_the_propensities() {
+        let propensities = [0.6, 0.0, 0.3, 0.1];
+        let mut counts = [0.0; 4];
+        (0..100_000).for_each(|seed| counts[draw(&propensities, seed).unwrap()] += 1e-5);
+        for (count, propensity) in counts.iter().zip(propensities) {
+            assert!((count - propensity).abs() < 0.006, "{counts:?}");
+        }
+        assert_eq!(counts[1], 0.0);
+    }
+
+    #[test]
+    fn infinite_sharpness_is_deterministic_and_ties_share() {
+        let mut p = [0.0; 3];
+        inverse_gap_into(&[0.2, 0.9, 0.9], f64::INFINITY, 0.0, &mut p).unwrap();
+        assert_eq!(p, [0.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn invalid_values_are_errors() {
+        let mut p = [0.0; 2];
+        assert!(inverse_gap_into(&[], 1.0, 0.0, &mut []).is_err());
+        assert!(inverse_gap_into(&[0.1, f64::NAN], 1.0, 0.0, &mut p).is_err());
+        assert!(inverse_gap_into(&[0.1, 0.2], f64::NAN, 0.0, &mut p).is_err());
+        assert!(inverse_gap_into(&[0.1, 0.2], 1.0, 0.6, &mut p).is_err());
+        assert!(draw(&[0.5, 0.4], 1).is_err() && draw(&[f64::NAN], 1).is_err());
+        assert!(draw(&[], 1).is_err());
+    }
+}

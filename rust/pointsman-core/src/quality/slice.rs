@@ -1,0 +1,272 @@
+//! [`SlicePosteriors`]: a Beta posterior per slice and model, forgotten by the day, with each deployment drawn
+//! towards its siblings.
+
+use std::collections::BTreeMap;
+
+use crate::codec::{Reader, Writer};
+use crate::learn_error::LearnError;
+use crate::logistic::decay;
+use crate::quality::arms::{ArmTable, Mapping};
+
+/// Pseudo-counts of the registry's prior (science.md 2.3).
+pub const N_PRIOR: f64 = 12.0;
+/// Most outcomes of sibling deployments that count for a deployment (chosen: a provider's quantisation is
+/// visible after about 50 outcomes of its own).
+pub const N_SIBLING: f64 = 50.0;
+/// Slices kept; the one heard of least recently makes room.
+pub const MAX_SLICES: usize = 4096;
+
+/// Belief about a mean in `[0, 1]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Belief {
+    /// Expected value.
+    pub mean: f64,
+    /// Observations it rests on, pseudo-counts included.
+    pub n: f64,
+}
+
+/// Weighted number and sum of rewards.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counts {
+    n: f64,
+    sum: f64,
+}
+
+impl Counts {
+    fn add(&mut self, reward: f64, weight: f64) {
+        self.n += weight;
+        self.sum += weight * reward;
+    }
+
+    fn scale(&mut self, factor: f64) {
+        self.n *= factor;
+        self.sum *= factor;
+    }
+
+    fn minus(self, other: Counts) -> Counts {
+        Counts {
+            n: (self.n - other.n).max(0.0),
+            sum: (self.sum - other.sum).max(0.0),
+        }
+    }
+}
+
+/// Counts of one slice, all as of `last_s`.
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    last_s: f64,
+    models: Vec<Counts>,
+    arms: Vec<Counts>,
+}
+
+/// Beta posteriors of every slice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlicePosteriors {
+    rate_per_s: f64,
+    model_of: Vec<usize>,
+    n_models: usize,
+    rows: BTreeMap<u64, Row>,
+}
+
+/// One slice at one time, ready to be asked about every arm.
+#[derive(Clone, Copy, Debug)]
+pub struct SliceView<'a> {
+    row: Option<&'a Row>,
+    model_of: &'a [usize],
+    kept: f64,
+}
+
+impl SlicePosteriors {
+    /// No outcome yet; `rate_per_s` is the forgetting, `-ln(gamma) / 86400`.
+    pub(crate) fn new(arms: &ArmTable, rate_per_s: f64) -> Self {
+        Self {
+            rate_per_s,
+            model_of: arms.model_of().to_vec(),
+            n_models: arms.n_models(),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    /// Looks the slice up once.
+    pub fn view(&self, slice: u64, now_s: f64) -> SliceView<'_> {
+        let row = self.rows.get(&slice);
+        let kept = row.map_or(0.0, |row| decay(self.rate_per_s, now_s - row.last_s));
+        SliceView {
+            row,
+            model_of: &self.model_of,
+            kept,
+        }
+    }
+
+    /// Adds one outcome; one that comes late counts as much as it would by now.
+    pub(crate) fn observe(&mut self, slice: u64, arm: usize, reward: f64, weight: f64, now_s: f64) {
+        if !self.rows.contains_key(&slice) && self.rows.len() >= MAX_SLICES {
+            self.evict();
+        }
+        let row = self.rows.entry(slice).or_insert_with(|| Row {
+            last_s: now_s,
+            models: vec![Counts::default(); self.n_models],
+            arms: vec![Counts::default(); self.model_of.len()],
+        });
+        let kept = decay(self.rate_per_s, now_s - row.last_s);
+        row.models.iter_mut().for_each(|counts| counts.scale(kept));
+        row.arms.iter_mut().for_each(|counts| counts.scale(kept));
+        let weight = weight * decay(self.rate_per_s, row.last_s - now_s);
+        row.last_s = row.last_s.max(now_s);
+        row.models[self.model_of[arm]].add(reward, weight);
+        row.arms[arm].add(reward, weight);
+    }
+
+    fn evict(&mut self) {
+        let oldest = self
+            .rows
+            .iter()
+            .min_by(|a, b| a.1.last_s.total_cmp(&b.1.last_s));
+        if let Some((slice, _)) = oldest.map(|(slice, row)| (*slice, row.last_s)) {
+            self.rows.remove(&slice);
+        }
+    }
+
+    /// The same statistics for another table of arms.
+    pub(crate) fn remap(&mut self, arms: &ArmTable, mapping: &Mapping) {
+        self.model_of = arms.model_of().to_vec();
+        self.n_models = arms.n_models();
+        for row in self.rows.values_mut() {
+            row.models = mapping.models.apply(&row.models);
+            row.arms = mapping.arms.apply(&row.arms);
+        }
+    }
+
+    pub(crate) fn save(&self, writer: &mut Writer) {
+        writer.len(self.rows.len());
+        for (slice, row) in &self.rows {
+            writer.u64(*slice);
+            writer.f64(row.last_s);
+            for counts in row.models.iter().chain(&row.arms) {
+                writer.f64(counts.n);
+                writer.f64(counts.sum);
+            }
+        }
+    }
+
+    pub(crate) fn load(&mut self, reader: &mut Reader) -> Result<(), LearnError> {
+        let n_rows = reader.len(16)?;
+        for _ in 0..n_rows {
+            let slice = reader.u64()?;
+            let row = Row {
+                last_s: reader.f64()?,
+                models: counts(reader, self.n_models)?,
+                arms: counts(reader, self.model_of.len())?,
+            };
+            self.rows.insert(slice, row);
+        }
+        Ok(())
+    }
+}
+
+fn counts(reader: &mut Reader, n: usize) -> Result<Vec<Counts>, LearnError> {
+    let one = |_| {
+        let (n, sum) = (reader.amount()?, reader.amount()?);
+        if sum > n * (1.0 + 1e-9) {
+            return Err(LearnError::state(format!("{sum} rewards of {n} outcomes")));
+        }
+        Ok(Counts { n, sum })
+    };
+    (0..n).map(one).collect()
+}
+
+impl SliceView<'_> {
+    /// Posterior of an arm whose prior mean is `prior`.
+    ///
+    /// A deployment's prior is what its siblings (the same model elsewhere) have shown, worth at most
+    /// [`N_SIBLING`] outcomes; a model's only deployment has exactly the model's posterior.
+    pub fn posterior(&self, arm: usize, prior: f64) -> Belief {
+        let own = self.counts(|row| row.arms[arm]);
+        let siblings = self.counts(|row| row.models[self.model_of[arm]]).minus(own);
+        let n_known = N_PRIOR + siblings.n;
+        let expected = (N_PRIOR * prior + siblings.sum) / n_known;
+        let n_counted = n_known.min(N_PRIOR.max(N_SIBLING));
+        let n = n_counted + own.n;
+        Belief {
+            mean: (n_counted * expected + own.sum) / n,
+            n,
+        }
+    }
+
+    /// Outcomes of all arms.
+    pub(crate) fn n_outcomes(&self) -> f64 {
+        let models = self.row.map_or(&[][..], |row| &row.models);
+        self.kept * models.iter().map(|counts| counts.n).sum::<f64>()
+    }
+
+    fn counts(&self, of: impl Fn(&Row) -> Counts) -> Counts {
+        let mut counts = self.row.map_or_else(Counts::default, of);
+        counts.scale(self.kept);
+        counts
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these values are exact")]
+mod tests {
+    use super::*;
+    use crate::quality::arms::Arm;
+
+    const DAY_S: f64 = 86_400.0;
+
+    fn posteriors() -> SlicePosteriors {
+        let arms = [Arm::new("a1", "a"), Arm::new("a2", "a"), Arm::new("b", "b")];
+        SlicePosteriors::new(&ArmTable::new(&arms).unwrap(), 0.5_f64.ln().abs() / DAY_S)
+    }
+
+    #[test]
+    fn an_unknown_slice_answers_its_prior() {
+        let belief = posteriors().view(7, 0.0).posterior(2, 0.7);
+        assert!((belief.mean - 0.7).abs() < 1e-12);
+        assert_eq!(belief.n, N_PRIOR);
+    }
+
+    #[test]
+    fn a_single_deployment_is_the_plain_beta_posterior() {
+        let mut posteriors = posteriors();
+        for index in 0..30 {
+            posteriors.observe(7, 2, f64::from(u8::from(index % 3 == 0)), 1.0, 0.0);
+        }
+        let belief = posteriors.view(7, 0.0).posterior(2, 0.5);
+        assert!((belief.mean - (6.0 + 10.0) / 42.0).abs() < 1e-12);
+        assert!((belief.n - 42.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_deployment_starts_from_its_sibling_and_then_speaks_for_itself() {
+        let mut posteriors = posteriors();
+        (0..500).for_each(|_| posteriors.observe(7, 0, 0.9, 1.0, 0.0));
+        let start = posteriors.view(7, 0.0).posterior(1, 0.5);
+        assert!((start.mean - 0.89).abs() < 0.01 && start.n <= N_SIBLING);
+        (0..450).for_each(|_| posteriors.observe(7, 1, 0.5, 1.0, 0.0));
+        assert!((posteriors.view(7, 0.0).posterior(1, 0.5).mean - 0.54).abs() < 0.01);
+    }
+
+    #[test]
+    fn half_is_forgotten_per_half_life_and_a_late_outcome_counts_less() {
+        let mut posteriors = posteriors();
+        posteriors.observe(7, 2, 1.0, 8.0, 0.0);
+        let n = |posteriors: &SlicePosteriors, now_s| {
+            posteriors.view(7, now_s).posterior(2, 0.5).n - N_PRIOR
+        };
+        assert!((n(&posteriors, DAY_S) - 4.0).abs() < 1e-9);
+        posteriors.observe(7, 2, 1.0, 8.0, DAY_S);
+        posteriors.observe(7, 2, 1.0, 8.0, 0.0);
+        assert!((n(&posteriors, DAY_S) - 16.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_slice_heard_of_least_recently_makes_room() {
+        let mut posteriors = posteriors();
+        for slice in 0..=MAX_SLICES as u64 {
+            posteriors.observe(slice, 0, 1.0, 1.0, slice as f64);
+        }
+        assert_eq!(posteriors.rows.len(), MAX_SLICES);
+        assert!(!posteriors.rows.contains_key(&0));
+    }
+}

@@ -1,0 +1,155 @@
+//! Byte pair merging by rank: the tokens of a piece, counted.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::byte_map::ByteMap;
+
+/// Pieces up to this many bytes are merged by scanning all pairs for the lowest rank; longer ones with a heap.
+const SCAN_LEN: usize = 48;
+
+/// No token: above every rank.
+const NONE: u32 = u32::MAX;
+
+/// The tokens of a byte pair encoding, by rank.
+#[derive(Clone, Debug)]
+pub(super) struct Ranks(ByteMap);
+
+impl Ranks {
+    /// Reads tokens in order of rank, each a length byte and its bytes.
+    pub(super) fn from_bytes(file: &[u8], n_tokens: usize) -> Self {
+        let mut map = ByteMap::with_capacity(n_tokens);
+        let mut rest = file;
+        for rank in 0..n_tokens as u32 {
+            let Some((n, tail)) = rest.split_first() else {
+                break;
+            };
+            let (token, tail) = tail.split_at(usize::from(*n).min(tail.len()));
+            map.insert(token, rank);
+            rest = tail;
+        }
+        Self(map)
+    }
+
+    /// Number of tokens of a piece.
+    #[inline]
+    pub(super) fn count(&self, text: &[u8], start: usize, end: usize) -> usize {
+        match end - start {
+            0 | 1 => end - start,
+            n if self.0.get(text, start, n).is_some() => 1,
+            n if n <= SCAN_LEN => self.count_by_scan(text, start, end),
+            _ => self.count_by_heap(&text[start..end]),
+        }
+    }
+
+    /// The rank of the token from `start` to `end`.
+    fn rank(&self, text: &[u8], start: usize, end: usize) -> u32 {
+        self.0.get(text, start, end - start).unwrap_or(NONE)
+    }
+
+    /// Merges the leftmost pair of lowest rank until none is left.
+    #[inline(never)]
+    fn count_by_scan(&self, text: &[u8], start: usize, end: usize) -> usize {
+        // `starts[i]` is where part `i` begins, `ranks[i]` the rank of parts `i` and `i + 1` together.
+        let mut n = end - start;
+        let mut starts = [end; SCAN_LEN + 2];
+        let mut ranks = [NONE; SCAN_LEN + 1];
+        for (place, at) in starts.iter_mut().zip(start..end) {
+            *place = at;
+        }
+        for (rank, at) in ranks.iter_mut().zip(start..end - 1) {
+            *rank = self.rank(text, at, at + 2);
+        }
+        loop {
+            let (mut at, mut lowest) = (0, NONE);
+            for (i, rank) in ranks[..n].iter().enumerate() {
+                if *rank < lowest {
+                    (at, lowest) = (i, *rank);
+                }
+            }
+            if lowest == NONE {
+                return n;
+            }
+            starts.copy_within(at + 2..=n, at + 1);
+            ranks.copy_within(at + 1..n, at);
+            n -= 1;
+            if at + 1 < n {
+                ranks[at] = self.rank(text, starts[at], starts[at + 2]);
+            } else {
+                ranks[at] = NONE;
+            }
+            ranks[n] = NONE;
+            if at > 0 {
+                ranks[at - 1] = self.rank(text, starts[at - 1], starts[at + 1]);
+            }
+        }
+    }
+
+    /// The same in `O(n log n)`, for pieces that would be slow to scan: a heap of pairs, stale ones skipped.
+    #[inline(never)]
+    fn count_by_heap(&self, piece: &[u8]) -> usize {
+        let n = piece.len();
+        // Part `i` reaches from `i` to `next[i]`; `previous[i]` is the part before; a merged part is no start.
+        let mut next: Vec<usize> = (1..=n).collect();
+        let mut previous: Vec<usize> = (0..n).map(|i| i.wrapping_sub(1)).collect();
+        let mut heap = BinaryHeap::with_capacity(n);
+        let push = |heap: &mut BinaryHeap<_>, at: usize, end: usize| {
+            let rank = self.rank(piece, at, end);
+            if rank != NONE {
+                heap.push(Reverse((rank, at, end)));
+            }
+        };
+        for at in 0..n - 1 {
+            push(&mut heap, at, at + 2);
+        }
+        let mut n_parts = n;
+        while let Some(Reverse((_, at, end))) = heap.pop() {
+            let middle = next[at];
+            let is_stale = middle >= n || next[middle] != end;
+            if is_stale {
+                continue;
+            }
+            n_parts -= 1;
+            next[at] = end;
+            // A part that has been merged away must match no pair that is still in the heap.
+            next[middle] = usize::MAX;
+            if end < n {
+                previous[end] = at;
+                push(&mut heap, at, next[end]);
+            }
+            if at > 0 {
+                push(&mut heap, previous[at], end);
+            }
+        }
+        n_parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heap_and_scan_agree() {
+        let file: Vec<u8> = [
+            "a", "b", "c", "ab", "bc", "aa", "abab", "cab", "aab", "bcab",
+        ]
+        .iter()
+        .flat_map(|token| [&[token.len() as u8], token.as_bytes()].concat())
+        .collect();
+        let ranks = Ranks::from_bytes(&file, 10);
+        let mut seed = 7_u32;
+        for n in 2..=SCAN_LEN {
+            for _ in 0..50 {
+                let piece: Vec<u8> = (0..n)
+                    .map(|_| {
+                        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        b'a' + (seed >> 24) as u8 % 3
+                    })
+                    .collect();
+                let scanned = ranks.count_by_scan(&piece, 0, n);
+                assert_eq!(ranks.count_by_heap(&piece), scanned, "{piece:?}");
+            }
+        }
+    }
+}

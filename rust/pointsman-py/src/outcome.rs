@@ -1,0 +1,66 @@
+//! From `pointsman.types.Outcome` to the core's: attribute by attribute.
+
+use pointsman_core::{Complexity, Domain, Outcome, Structure};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+
+use crate::error::{invalid, of_field};
+use crate::request::{optional_text, text};
+
+const NUMBER: &str = "give a number, or None";
+const WHOLE: &str = "give a whole number >= 0";
+
+pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedStr>> {
+    let py = outcome.py();
+    let get = |name| outcome.getattr(name);
+    let number = |value: &Bound<'_, PyAny>, field| -> PyResult<Option<f64>> {
+        value.extract().map_err(of_field(field, NUMBER))
+    };
+    let domain = get(intern!(py, "domain"))?;
+    let complexity = get(intern!(py, "complexity"))?;
+    let structure = get(intern!(py, "structure"))?;
+    Ok(Outcome {
+        deployment: text(&get(intern!(py, "deployment"))?, "deployment")?,
+        task: optional_text(&get(intern!(py, "task"))?, "task")?,
+        domain: label(&domain, "domain", &Domain::ALL, Domain::name)?,
+        complexity: label(
+            &complexity,
+            "complexity",
+            &Complexity::ALL,
+            Complexity::name,
+        )?,
+        structure: label(&structure, "structure", &Structure::ALL, Structure::name)?,
+        n_input_tokens: get(intern!(py, "n_input_tokens"))?
+            .extract()
+            .map_err(of_field("n_input_tokens", WHOLE))?,
+        n_output_tokens: get(intern!(py, "n_output_tokens"))?
+            .extract()
+            .map_err(of_field("n_output_tokens", WHOLE))?,
+        is_cut: flag(&get(intern!(py, "is_cut"))?, "is_cut")?,
+        ttft_ms: number(&get(intern!(py, "ttft_ms"))?, "ttft_ms")?,
+        latency_ms: number(&get(intern!(py, "latency_ms"))?, "latency_ms")?,
+        is_error: flag(&get(intern!(py, "is_error"))?, "is_error")?,
+        reward: number(&get(intern!(py, "reward"))?, "reward")?,
+    })
+}
+
+fn flag(value: &Bound<'_, PyAny>, field: &str) -> PyResult<bool> {
+    value.extract().map_err(of_field(field, "give a bool"))
+}
+
+/// The label of that name; an error lists them all.
+fn label<L: Copy>(
+    value: &Bound<'_, PyAny>,
+    field: &str,
+    labels: &[L],
+    name: fn(L) -> &'static str,
+) -> PyResult<L> {
+    let seen = text(value, field)?;
+    let known = labels.iter().find(|label| name(**label) == &*seen);
+    known.copied().ok_or_else(|| {
+        let names: Vec<&str> = labels.iter().map(|label| name(*label)).collect();
+        let remedy = format!("give one of {}", names.join(", "));
+        invalid(field, format!("{:?}", &*seen), &remedy)
+    })
+}

@@ -1,0 +1,270 @@
+"""Train the four heads of the task classifier and write their weights.
+
+    make axes      # or: python tools/axes/train.py [--public ../shared/data/routing] [--out heads.bin]
+
+The features are the native ones (`pointsman._native.axis_features`), so what is trained is what is served:
+dense features and hashed n-grams of unit length. Every head is a multinomial logistic regression with L2 and
+class weights, all four fitted at once by L-BFGS. Its temperature is fitted on written requests held out of a
+first fit; the weights written come from a second fit to everything. What a fact of the request decides
+(`settled`) is left to that rule, as in the native code. Needs numpy and scipy (and pyarrow for `--public`);
+same seed, same machine, same weights.
+
+`heads.bin` is little-endian: f32 temperatures [4], f32 biases [17], f32 scales of the int8 columns [17],
+f32 dense weights [D, 17], int8 weights of the n-grams [65536, 17]; the 17 columns are the labels of `AXES`
+in order. Logits are `bias + x @ dense + (n-grams @ hashed) * scale`, probabilities
+softmax(logits / temperature).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import optimize, sparse
+
+from pointsman import _native, types
+
+HERE = Path(__file__).parent
+WEIGHTS = HERE.parents[1] / "rust/pointsman-core/data/axes/heads.bin"
+AXES = {
+    "complexity": ("lookup", "generation", "reasoning"),
+    "domain": ("code", "math", "legal", "medical", "finance", "science", "general"),
+    "structure": ("text", "json", "sql", "code", "label"),
+    "latency": ("interactive", "batch"),
+}
+N_LOGITS = sum(len(classes) for classes in AXES.values())
+N_BUCKETS = 2**16
+# The last dense features are two embeddings of this length.
+N_EMBEDDED = 512
+# A written prompt is worth several composed ones: it is how people write, not how templates do.
+ORIGIN_WEIGHTS = {"written": 4.0, "wrapped": 1.0, "composed": 1.0, "rule": 0.5, "words": 0.5}
+# How much each kind of feature may say before L2 holds it back; by held-out written requests.
+GAINS = {"measured": 0.3, "embedded": 3.0, "hashed": 6.0}
+
+Request = dict[str, Any]
+Array = np.ndarray[Any, Any]
+
+
+def columns() -> dict[str, slice]:
+    """Where the logits of each axis stand."""
+    places, start = {}, 0
+    for axis, classes in AXES.items():
+        places[axis] = slice(start, start + len(classes))
+        start += len(classes)
+    return places
+
+
+def load_corpus(folder: Path, public: Path | None) -> list[Request]:
+    """The committed corpus, and the public prompts if their folder is given."""
+    requests: list[Request] = []
+    for path in sorted(folder.glob("*.jsonl*")):
+        data = path.read_bytes()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode().split("\n")
+        requests.extend(json.loads(line) for line in lines if line)
+    if public is not None:
+        sys.path.insert(0, str(HERE))
+        import public as rules
+
+        requests.extend(rules.read(public))
+    return requests
+
+
+def features(requests: list[Request]) -> tuple[Array, sparse.csr_matrix]:
+    """The native features: dense rows f32 [n, D], and n-grams [n, 65536] with rows of unit length."""
+    dense, buckets, weights, starts = [], [], [], [0]
+    for request in requests:
+        given = {key: request[key] for key in ("messages", "tools", "response_format") if request.get(key)}
+        row, places, values = _native.axis_features(types.Request(**given))
+        dense.append(np.array(row, dtype=np.float32))
+        buckets.extend(places)
+        weights.extend(values)
+        starts.append(len(buckets))
+    grams = sparse.csr_matrix(
+        (np.array(weights, dtype=np.float32), np.array(buckets), starts), (len(requests), N_BUCKETS)
+    )
+    grams.sum_duplicates()
+    return np.vstack(dense), grams
+
+
+def settled(request: Request, axis: str) -> bool:
+    """True if a fact of the request decides the axis: its text then says nothing and must not be learnt."""
+    if axis == "structure":
+        return "response_format" in request
+    if axis == "latency":
+        tier = request.get("service_tier") in ("flex", "batch", "priority")
+        return tier or "deadline_s" in request or bool(request.get("stream"))
+    return False
+
+
+def label_indices(requests: list[Request]) -> Array:
+    """Index of each request's label on each axis, int [n, 4]; -1 where it says nothing."""
+    indices = np.full((len(requests), len(AXES)), -1)
+    for column, (axis, classes) in enumerate(AXES.items()):
+        for row, request in enumerate(requests):
+            label = request["labels"].get(axis)
+            if label in classes and not settled(request, axis):
+                indices[row, column] = classes.index(label)
+    return indices
+
+
+def held_out(requests: list[Request], share: float, seed: int) -> Array:
+    """True for the written requests kept for calibration; equal first 60 characters stay together."""
+
+    def bucket(request: Request) -> float:
+        text = str(request.get("source") or request["messages"][-1]["content"])[:60]
+        digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2**32
+
+    return np.array([r["origin"] in ("written", "wrapped") and bucket(r) < share for r in requests])
+
+
+def row_weights(labels: Array, base: Array) -> Array:
+    """Weight of each row on each axis, f32 [n, 4]: rare classes by the square root of inverse frequency."""
+    weights = np.zeros(labels.shape, dtype=np.float32)
+    for column, classes in enumerate(AXES.values()):
+        mass = np.array([base[labels[:, column] == k].sum() for k in range(len(classes))])
+        factor = np.sqrt(mass.sum() / (len(classes) * np.maximum(mass, 1e-9)))
+        known = labels[:, column] >= 0
+        weights[known, column] = base[known] * factor[labels[known, column]]
+    return weights
+
+
+class Problem:
+    """The penalised log loss of all heads over fixed rows, and its gradient."""
+
+    def __init__(self, dense: Array, grams: sparse.csr_matrix, labels: Array, weights: Array) -> None:
+        self.dense, self.grams, self.weights = dense, grams, weights
+        self.dense_t, self.grams_t = np.ascontiguousarray(dense.T), grams.T.tocsr()
+        self.truth = np.zeros((len(labels), N_LOGITS), dtype=np.float32)
+        for column, place in enumerate(columns().values()):
+            known = np.flatnonzero(labels[:, column] >= 0)
+            self.truth[known, place.start + labels[known, column]] = 1.0
+
+    def split(self, theta: Array) -> tuple[Array, Array, Array]:
+        """Weights of the dense features and of the n-grams, and biases."""
+        table = theta.astype(np.float32).reshape(-1, N_LOGITS)
+        n_dense = self.dense.shape[1]
+        return table[:n_dense], table[n_dense:-1], table[-1]
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        """Loss and gradient at these weights, flat, biases last."""
+        by_dense, by_gram, bias = self.split(theta)
+        logits = self.dense @ by_dense + self.grams @ by_gram + bias
+        residual = np.empty_like(logits)
+        loss = 0.0
+        for column, place in enumerate(columns().values()):
+            shifted = logits[:, place] - logits[:, place].max(axis=1, keepdims=True)
+            p = np.exp(shifted)
+            total = p.sum(axis=1, keepdims=True)
+            weight, truth = self.weights[:, column : column + 1], self.truth[:, place]
+            loss -= float((weight * truth * (shifted - np.log(total))).sum())
+            residual[:, place] = (p / total - truth) * weight
+        gradient = np.vstack([self.dense_t @ residual, self.grams_t @ residual, residual.sum(axis=0)])
+        penalty = float((theta[:-N_LOGITS] ** 2).sum())
+        flat = gradient.ravel().astype(np.float64)
+        flat[:-N_LOGITS] += theta[:-N_LOGITS]
+        return loss + 0.5 * penalty, flat
+
+
+def fit(dense: Array, grams: sparse.csr_matrix, labels: Array, base: Array, steps: int) -> tuple[Array, ...]:
+    """Weights [D, 17] and [65536, 17] of the features as they are, and biases [17]."""
+    mean, spread = dense.mean(axis=0), dense.std(axis=0)
+    spread = np.where(spread < 1e-6, 1.0, spread)
+    mean[-N_EMBEDDED:], spread[-N_EMBEDDED:] = 0.0, 1.0
+    gain = np.full(dense.shape[1], GAINS["measured"], dtype=np.float32) / spread
+    gain[-N_EMBEDDED:] = GAINS["embedded"]
+    scaled = (dense - mean) * gain
+    problem = Problem(
+        scaled.astype(np.float32), grams * np.float32(GAINS["hashed"]), labels, row_weights(labels, base)
+    )
+    start = np.zeros((dense.shape[1] + N_BUCKETS + 1) * N_LOGITS)
+    found = optimize.minimize(problem, start, jac=True, method="L-BFGS-B", options={"maxiter": steps})
+    by_dense, by_gram, bias = problem.split(found.x)
+    by_dense = by_dense * gain[:, None]
+    return by_dense, by_gram * GAINS["hashed"], bias - mean @ by_dense
+
+
+def quantise(by_gram: Array) -> tuple[Array, Array]:
+    """Int8 weights and the scale of each column."""
+    scale = np.maximum(np.abs(by_gram).max(axis=0), 1e-12) / 127
+    return np.rint(by_gram / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def fit_temperature(logits: Array, labels: Array) -> float:
+    """The temperature with the least negative log-likelihood."""
+
+    def loss(log_t: float) -> float:
+        scaled = logits / np.exp(log_t)
+        top = scaled.max(axis=1)
+        lse = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        return float((lse - scaled[np.arange(len(labels)), labels]).mean())
+
+    return float(np.exp(optimize.minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def report(axis: str, logits: Array, labels: Array) -> None:
+    """Accuracy, macro F1 and calibration error on held-out written requests."""
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    guess, sure = p.argmax(axis=1), p.max(axis=1)
+    right = guess == labels
+    f1 = [
+        2 * (right & (labels == k)).sum() / max((guess == k).sum() + (labels == k).sum(), 1)
+        for k in sorted(set(labels))
+    ]
+    bins = np.minimum((sure * 10).astype(int), 9)
+    ece = sum(abs(right[bins == b].mean() - sure[bins == b].mean()) * (bins == b).mean() for b in set(bins))
+    print(
+        f"{axis:11} n {len(labels):4}  accuracy {right.mean():.3f}  macro-F1 {np.mean(f1):.3f}  ECE {ece:.3f}"
+    )
+
+
+def train(requests: list[Request], options: argparse.Namespace) -> bytes:
+    """The weights as a file: temperatures from held-out requests, the rest from a fit to all."""
+    dense, grams = features(requests)
+    labels = label_indices(requests)
+    base = np.array([ORIGIN_WEIGHTS[request["origin"]] for request in requests])
+    kept = held_out(requests, options.held_out, options.seed)
+    fitted = fit(dense[~kept], grams[~kept], labels[~kept], base[~kept], options.steps)
+    said = dense[kept] @ fitted[0] + grams[kept] @ fitted[1] + fitted[2]
+    temperatures = []
+    for column, (axis, place) in enumerate(columns().items()):
+        known = labels[kept][:, column] >= 0
+        logits, truth = said[known][:, place], labels[kept][known, column]
+        temperatures.append(fit_temperature(logits, truth))
+        report(axis, logits / temperatures[-1], truth)
+    by_dense, by_gram, bias = fit(dense, grams, labels, base, options.steps)
+    hashed, scale = quantise(by_gram)
+    floats = [np.array(temperatures), bias, scale, by_dense]
+    return b"".join(array.astype("<f4").tobytes() for array in floats) + hashed.tobytes()
+
+
+def main() -> int:
+    """Train on the corpus and write the weights."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--corpus", type=Path, default=HERE / "corpus")
+    parser.add_argument("--public", type=Path, help="folder with NAME/prompts.parquet")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
+    parser.add_argument("--steps", type=int, default=80, help="steps of L-BFGS; few are a regulariser too")
+    parser.add_argument(
+        "--held-out", type=float, default=0.2, help="share of written requests to calibrate on"
+    )
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    data = train(load_corpus(options.corpus, options.public), options)
+    options.out.parent.mkdir(exist_ok=True)
+    options.out.write_bytes(data)
+    print(f"{options.out}: {len(data) / 1e6:.2f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
