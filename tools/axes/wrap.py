@@ -4,7 +4,8 @@
 
 From `banks/operators.txt` (system prompts that state a task, with inputs), `banks/personas.txt` (system
 prompts that do not), `banks/followups.txt` (last turns that change or continue a task), `banks/words.txt`
-(words that tell a domain in 17 languages) and `corpus/written.jsonl`.
+(words that tell a domain in 17 languages), `banks/prompts.txt` (more written prompts), `banks/code.txt`
+(parts of requests for code) and `corpus/written.jsonl`.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ Request = dict[str, Any]
 ANSWERS = {
     "code": [
         "```python\ndef run(rows):\n    out = []\n    for row in rows:\n        out.append(row.strip())\n```",
-        "Here is the code:\n\n```\nfunction main(items) {\n  return items.filter(Boolean);\n}\n```\nAny tests?",
+        "Here is the code:\n\n```\nfunction main(items) {\n  return items.filter(Boolean);\n}\n```\n"
+        "Any tests?",
     ],
     "sql": [
         "```sql\nSELECT name, count(*) FROM t GROUP BY name ORDER BY 2 DESC;\n```",
         "SELECT id, total FROM orders WHERE placed_at >= '2024-01-01';",
     ],
     "text": [
-        "Sure. There are three points to consider: first the cause, then the effect, last what to do about it.",
+        "Sure. There are three points to consider: first the cause, then the effect, last what to "
+        "do about it.",
         "Here you go. I kept it brief and friendly, as you asked.",
         "Gerne. Kurz gesagt kommt es auf den Zusammenhang an.",
     ],
@@ -46,6 +49,15 @@ BARE = [
     "yes", "yes, do it", "ok go ahead", "sure, please", "go on", "continue", "do that", "ja bitte",
     "sí, adelante", "oui vas-y", "好的", "お願いします", "да, давай", "proceed", "yep", "sounds good",
 ]  # fmt: skip
+TITLES = [
+    "Generate a title for this conversation, six words at most.\n\nUser: {text}",
+    "Write a concise title for the chat below.\n\nUser: {text}",
+    "{text}\n\n---\nGive the conversation above a short title. Output the title only.",
+    "Summarize the chat in 3-5 words to use as its title:\n<chat>\n{text}\n</chat>",
+    "Create a concise, descriptive title with an emoji for the conversation.\n\nuser: {text}",
+    "Suggest three follow-up questions for this chat.\n\nUser: {text}",
+    "Gib diesem Gespräch einen kurzen Titel.\n\nNutzer: {text}",
+]
 OFFERS = ["Shall I go ahead?", "I can do that. Any preferences, or should I start?", "Understood. Proceed?"]
 
 
@@ -95,6 +107,20 @@ def operators(dice: random.Random, personas: list[str]) -> Iterator[Request]:
                 yield row([say("system", prompt), *turns, say("user", text)], labels, prompt)
 
 
+def prompts() -> Iterator[Request]:
+    """The written prompts of `banks/prompts.txt`."""
+    for line in bank("prompts.txt"):
+        names, text = line.split(" | ", 1)
+        language, complexity, domain, structure = names.split()
+        labels = {
+            "complexity": complexity,
+            "domain": domain,
+            "structure": structure,
+            "latency": "interactive",
+        }
+        yield {**row([say("user", text)], labels, text, "written"), "lang": language}
+
+
 def conversations(written: list[Request], dice: random.Random, personas: list[str]) -> Iterator[Request]:
     """Written prompts under a persona, after another matter, confirmed by a bare yes, or followed up."""
     followups = [fields(line) for line in bank("followups.txt")]
@@ -119,6 +145,38 @@ def conversations(written: list[Request], dice: random.Random, personas: list[st
             if dice.random() < 0.3:
                 messages.insert(0, say("system", dice.choice(personas)))
             yield row(messages, after, text)
+
+
+def titles(written: list[Request], dice: random.Random) -> Iterator[Request]:
+    """What chat programs ask for behind the user's back: small texts, whatever they quote."""
+    labels = {"complexity": "generation", "domain": "general", "structure": "text", "latency": "interactive"}
+    for request in dice.sample(written, 240):
+        text = request["messages"][0]["content"]
+        yield row([say("user", dice.choice(TITLES).format(text=text))], labels, text)
+
+
+def code(dice: random.Random) -> Iterator[Request]:
+    """Requests for code: things to write, in words of ten languages, and snippets to change or to fix."""
+    parts = {name: rest.split(";;") for name, rest in (line.split(" | ", 1) for line in bank("code.txt"))}
+    made = {"complexity": "generation", "domain": "code", "structure": "code", "latency": "interactive"}
+    for thing in parts["thing"]:
+        bare = thing.split(" ", 1)[1] if thing.startswith(("a ", "an ")) else thing
+        for form in ("{verb} {thing}{suffix}", "{verb} {thing}{suffix}", "{bare}{suffix}"):
+            words = {"verb": dice.choice(parts["verb"]), "suffix": dice.choice(parts["suffix"])}
+            yield row([say("user", form.format(thing=thing, bare=bare, **words))], made, thing)
+    for text in parts["foreign"]:
+        yield {**row([say("user", text)], made, text), "lang": "other"}
+    for snippet in parts["snippet"]:
+        for kind, complexity in (("change", "generation"), ("fix", "reasoning")):
+            for _ in range(6):
+                pieces = [
+                    dice.choice(parts[kind]),
+                    snippet if dice.random() < 0.5 else f"```\n{snippet}\n```",
+                ]
+                if dice.random() < 0.4:
+                    pieces.reverse()
+                labels = {**made, "complexity": complexity}
+                yield row([say("user", "\n\n".join(pieces))], labels, snippet)
 
 
 def vocabulary(dice: random.Random) -> Iterator[Request]:
@@ -146,7 +204,16 @@ def wrap(seed: int) -> list[Request]:
         and set(request) <= {"messages", "labels", "lang", "origin"}
     ]
     personas = bank("personas.txt")
-    return [*operators(dice, personas), *conversations(plain, dice, personas), *vocabulary(dice)]
+    more = list(prompts())
+    talks = conversations([*plain, *more], dice, personas)
+    return [
+        *more,
+        *operators(dice, personas),
+        *talks,
+        *code(dice),
+        *vocabulary(dice),
+        *titles([*plain, *more], dice),
+    ]
 
 
 def main() -> int:

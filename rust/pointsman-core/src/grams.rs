@@ -3,12 +3,18 @@
 //! Words are lower case, digits are all `0`, a run of one symbol is one word. Pieces are what relates forms of a
 //! word, and languages: four bytes of a longer ASCII word; two or three characters where a script has no spaces.
 
+use std::ops::Range;
+
 /// Number of buckets that n-grams are hashed to.
 pub(crate) const N_BUCKETS: usize = 1 << BUCKET_BITS;
 const BUCKET_BITS: u32 = 16;
 /// Bytes read at the head and at the tail of a text.
 const HEAD_BYTES: usize = 1024;
 const TAIL_BYTES: usize = 768;
+/// Bytes at the head and the tail of a text where instructions stand; what lies between weighs less.
+const HEAD_ZONE: usize = 240;
+const TAIL_ZONE: usize = 200;
+const MIDDLE_WEIGHT: f32 = 0.4;
 /// Words of a text that count as its lead, and as its end.
 const N_LEAD: usize = 4;
 const N_END: usize = 8;
@@ -69,20 +75,23 @@ impl Grams {
     /// Adds the n-grams of a text; `O(n)` up to 1,792 bytes, flat beyond. Returns the bytes read.
     pub(crate) fn read(&mut self, text: &str, weight: f32, space: Space) -> usize {
         if text.len() <= HEAD_BYTES + TAIL_BYTES {
-            self.read_window(text, weight, space);
+            self.read_window(text, 0, text.len(), weight, space);
             return text.len();
         }
         let head = floor(text, HEAD_BYTES);
         let tail = floor(text, text.len() - TAIL_BYTES);
-        self.read_window(&text[..head], weight, space);
-        self.read_window(&text[tail..], weight, space);
+        self.read_window(&text[..head], 0, text.len(), weight, space);
+        self.read_window(&text[tail..], tail, text.len(), weight, space);
         head + text.len() - tail
     }
 
-    fn read_window(&mut self, text: &str, weight: f32, space: Space) {
+    /// Reads a window that begins at `at` in a text of `n_bytes`.
+    fn read_window(&mut self, text: &str, at: usize, n_bytes: usize, weight: f32, space: Space) {
         let mut words = Words {
             grams: self,
             weight,
+            text_weight: weight,
+            middle: HEAD_ZONE.saturating_sub(at)..(n_bytes - at).saturating_sub(TAIL_ZONE),
             space,
             previous: 0,
             n_tokens: 0,
@@ -115,7 +124,11 @@ fn floor(text: &str, at: usize) -> usize {
 /// One window on its way into the grams.
 struct Words<'a> {
     grams: &'a mut Grams,
+    /// Weight of the place being read, and of the text where it counts fully.
     weight: f32,
+    text_weight: f32,
+    /// Where the window lies between the zones of instructions.
+    middle: Range<usize>,
     space: Space,
     previous: u64,
     n_tokens: usize,
@@ -126,7 +139,7 @@ impl Words<'_> {
     fn scan(&mut self, text: &str) {
         let mut word = Word::new();
         let mut symbol = ' ';
-        for c in text.chars() {
+        for (at, c) in text.char_indices() {
             if c.is_alphanumeric() {
                 symbol = ' ';
                 if word.is_full() {
@@ -136,6 +149,11 @@ impl Words<'_> {
                 continue;
             }
             self.word(&mut word);
+            self.weight = if self.middle.contains(&at) {
+                self.text_weight * MIDDLE_WEIGHT
+            } else {
+                self.text_weight
+            };
             if c != symbol && (c == '\n' || !c.is_whitespace()) {
                 self.token(u64::from(u32::from(c)) | 1 << 40);
             }

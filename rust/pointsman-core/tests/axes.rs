@@ -1,4 +1,4 @@
-//! The rule-based axes against prompts labelled by hand (`axes.tsv`: complexity, domain, structure, prompt), and
+//! The axes against prompts labelled by hand (`axes.tsv`: complexity, domain, structure, prompt), and
 //! against conversations whose last message says little.
 
 use pointsman_core::{Conversation, Facts, Features, Request, Role, TaskProfile, classify};
