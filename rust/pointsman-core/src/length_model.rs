@@ -14,6 +14,8 @@ const N_SPREAD: f64 = 20.0;
 const N_REMEMBERED: f64 = 2000.0;
 /// 90 % quantile of the normal distribution.
 const Z_90: f64 = 1.281_551_565_5;
+/// Largest variance of a logarithm of tokens: one token and a billion, in turn, have 107.
+const MAX_VARIANCE: f64 = 100.0;
 /// Precision of the belief that features do not matter.
 const LAMBDA: f64 = 10.0;
 
@@ -33,7 +35,7 @@ pub struct Length {
     pub p50: f64,
     /// 90th percentile.
     pub p90: f64,
-    /// Expectation.
+    /// Expectation, at most the 90th percentile.
     pub mean: f64,
 }
 
@@ -115,10 +117,12 @@ impl LengthModel {
         prior: LengthPrior,
     ) -> Result<Length, LearnError> {
         let (ln_mean, variance) = self.log_normal(features, model, prior)?;
+        let p90 = (ln_mean + Z_90 * variance.sqrt()).exp();
         Ok(Length {
             p50: ln_mean.exp(),
-            p90: (ln_mean + Z_90 * variance.sqrt()).exp(),
-            mean: (ln_mean + variance / 2.0).exp(),
+            p90,
+            // Lengths of two kinds (1 token or 3,000) have so wide a spread that a tail nobody saw would rule.
+            mean: (ln_mean + variance / 2.0).exp().min(p90),
         })
     }
 
@@ -223,7 +227,8 @@ impl LengthModel {
         let spread = (prior.p90 / prior.p50).ln() / Z_90;
         // The cap keeps a runaway slope from overflowing: e^21 tokens are a billion.
         let ln_mean = prior.p50.ln() + self.slope.predict(features) + offset.value();
-        Ok((ln_mean.clamp(0.0, 21.0), offset.variance(spread * spread)))
+        let variance = offset.variance(spread * spread).min(MAX_VARIANCE);
+        Ok((ln_mean.clamp(0.0, 21.0), variance))
     }
 }
 

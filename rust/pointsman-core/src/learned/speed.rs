@@ -42,7 +42,9 @@ impl LatencyModel {
         let factor = latency_ms / expected.p50_ms(n_tokens as f64);
         let speed = expected.tokens_per_s / factor.max(1e-6);
         let speed = (n_tokens >= MIN_TOKENS).then_some(speed.min(MAX_TOKENS_PER_S));
-        self.observe(expected.ttft_p50_ms * factor, speed, now_s)
+        // Without tokens the two are equal but for rounding.
+        let ttft_ms = (expected.ttft_p50_ms * factor).min(latency_ms);
+        self.observe(ttft_ms, speed, now_s)
     }
 }
 

@@ -59,3 +59,80 @@ impl Learned {
         reader.end()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+    use crate::explore::uniform;
+    use crate::learned::{Outcome, Task};
+    use crate::profile::{Complexity, Domain, Structure};
+
+    const NOW_S: f64 = 1.7e9;
+
+    fn catalog() -> Catalog {
+        let document = br#"{
+            "models": [{"name": "m", "context_window": 8000, "quality": {"default": 0.7}}],
+            "providers": [{"name": "p"}],
+            "deployments": [{"name": "d", "model": "m", "provider": "p",
+                "price_nano_usd_per_mtok": {"input": 150000000, "output": 600000000},
+                "latency": {"ttft_p50_ms": 400, "ttft_p95_ms": 900, "tokens_per_s": 80}}]}"#;
+        Catalog::from_json(document).unwrap()
+    }
+
+    fn taught(catalog: &Catalog) -> Learned {
+        let mut learned = Learned::new(catalog).unwrap();
+        for step in 0..40_u32 {
+            let outcome = Outcome {
+                n_output_tokens: Some(u64::from(step) * 20),
+                ttft_ms: Some(100.0 + f64::from(step)),
+                latency_ms: Some(2_000.0),
+                reward: Some(f64::from(step % 3) / 2.0),
+                ..Outcome::new("d", Domain::Code, Complexity::Lookup, Structure::Text)
+            };
+            let now_s = NOW_S + f64::from(step) * 60.0;
+            learned.observe(catalog, &outcome, now_s).unwrap();
+        }
+        learned
+    }
+
+    /// One byte of the payload changed, and the checksum made to fit.
+    fn forged(saved: &[u8], seed: u64) -> Vec<u8> {
+        let mut forged = saved.to_vec();
+        let place = 16 + (uniform(seed, 0) * (saved.len() - 16) as f64) as usize;
+        forged[place] = (uniform(seed, 1) * 256.0) as u8;
+        let checksum = xxh3_64(&forged[16..]);
+        forged[8..16].copy_from_slice(&checksum.to_le_bytes());
+        forged
+    }
+
+    #[test]
+    fn a_forged_state_is_refused_or_harmless() {
+        let catalog = catalog();
+        let saved = taught(&catalog).save(&catalog);
+        let task = Task {
+            name: None,
+            domain: Domain::Code,
+            complexity: Complexity::Lookup,
+            structure: Structure::Text,
+            n_input_tokens: 100,
+        };
+        let mut n_loaded = 0;
+        for seed in 0..3_000 {
+            let Ok(learned) = Learned::load(&catalog, &forged(&saved, seed)) else {
+                continue;
+            };
+            n_loaded += 1;
+            for later_s in [0.0, 2_400.0, 1e6] {
+                let beliefs = learned.believe(&catalog, &task, NOW_S + later_s).unwrap();
+                let belief = beliefs.each[0];
+                assert!((0.0..=1.0).contains(&belief.quality.mean), "{belief:?}");
+                assert!(belief.output_tokens.p90.is_finite() && belief.output_tokens.mean >= 0.0);
+                assert!(belief.speed.p50_ms(100.0).is_finite(), "{belief:?}");
+            }
+        }
+        assert!(n_loaded > 100, "{n_loaded}");
+    }
+}

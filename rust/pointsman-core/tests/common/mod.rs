@@ -1,5 +1,7 @@
 //! Catalogs and requests for the property tests.
 
+#![allow(dead_code)] // No test file uses all of it.
+
 use std::sync::Arc;
 
 use pointsman_core::{Catalog, Conversation, Request, Router, Verdict};
