@@ -3,6 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY ?= python3
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# maturin refuses to choose between two environments.
+unexport CONDA_PREFIX
+export PIP_QUIET := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A wheel built from source on a developer's machine may not ask for a debug core: it is 10x slower.
 MATURIN := $(BIN)/maturin develop --quiet --release --extras gateway
 
@@ -14,23 +18,23 @@ help: ## list the targets
 $(VENV)/.ready: requirements-dev.txt
 	@echo "== setting up $(VENV)"
 	$(PY) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install -r requirements-dev.txt
 	@touch $@
 
 build: $(VENV)/.ready ## set up .venv and build the native core into it
 	@echo "== building the native core"
-	$(MATURIN)
+	$(MATURIN) > /dev/null
 
 demo: build ## run the main job: a dozen requests, a real small model, three simulated providers
 	$(BIN)/pointsman demo
 
 test: build ## run every test: Rust, then Python
-	cargo test --workspace --quiet
+	cargo test --locked --workspace --quiet
 	$(BIN)/python -m pytest
 
 lint: build ## check format, lints, types, stubs, licences
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -41,6 +45,7 @@ realparts: build ## install the real model and clients that the tests marked `re
 	$(BIN)/python tools/realparts.py
 
 bench: build ## print the speed figures of the README and the notes
+	$(BIN)/python benches/bench_import.py
 	$(BIN)/python benches/bench_decide.py
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py

@@ -243,3 +243,18 @@ def test_every_field_says_what_it_expects_and_shows_it():
 
 def test_the_json_schema_can_be_made():
     assert "deployments" in json.dumps(Config.model_json_schema())
+
+
+@pytest.mark.parametrize("space", ["\n", "\r\n", " ", "\t"])
+def test_white_space_around_a_key_is_not_part_of_it(space):
+    # `export KEY="$(cat file)"` and secrets mounted as files bring a line's end along.
+    config = parse_config(BASE, environ={"OPENAI_API_KEY": f"{space}{SECRET}{space}"})
+    assert config.providers["openai"].api_key.get_secret_value() == SECRET
+    assert parse_config(BASE, environ={"OPENAI_API_KEY": space}).providers["openai"].api_key is None
+
+
+def test_a_host_in_another_script_is_good():
+    text = BASE.replace("{api_key:", "{base_url: 'https://b\u00fccher.example/v1', api_key:")
+    assert (
+        parse_config(text, environ=ENVIRON).providers["openai"].base_url == "https://b\u00fccher.example/v1"
+    )

@@ -22,6 +22,10 @@ from pointsman.registry import registry_from_config
 from pointsman.router import Router
 
 PROVIDERS = ("alpha", "beta", "gamma")
+HEADERS = (
+    "decision-id model deployment provider strategy policy-version reason predicted-quality confidence cost-usd "
+    "baseline-cost-usd cache attempts overhead-us"
+).split()
 
 
 def config() -> dict[str, Any]:
@@ -45,6 +49,15 @@ def config() -> dict[str, Any]:
                 "price_usd_per_mtok": {"input": price[provider], "output": price[provider]},
             }
             for model, provider in models.items()
+        ]
+        + [
+            {
+                "name": "nano@alpha:flex",
+                "model": "nano",
+                "provider": "alpha",
+                "tier": "flex",
+                "price_usd_per_mtok": {"input": 0.02, "output": 0.02},
+            }
         ],
         "policies": {"default": {}, "cheap": {"quality_tolerance": 1.0}, "best": {"quality_tolerance": 0.0}},
         "baseline_model": "frontier",

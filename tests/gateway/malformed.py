@@ -77,7 +77,12 @@ MALFORMED = [
     Malformed(
         "zero messages", chat(messages=[]), says=("messages is empty", "at least one"), param="messages"
     ),
-    Malformed("messages is a string", chat(messages="hi"), says=("must be a list", "'hi'"), param="messages"),
+    Malformed(
+        "messages is a string",
+        chat(messages="hi"),
+        says=("must be a list", "a string of 2 characters"),
+        param="messages",
+    ),
     Malformed("message is a string", chat(messages=["hi"]), says=("messages[0]",), param="messages[0]"),
     Malformed(
         "message without role",
@@ -127,6 +132,43 @@ MALFORMED = [
     Malformed(
         "service_tier is a number", chat(service_tier=1), says=("service_tier", "1"), param="service_tier"
     ),
+    Malformed(
+        "service_tier is unknown", chat(service_tier="slow"), says=("flex", "'slow'"), param="service_tier"
+    ),
+    Malformed(
+        "unknown provider",
+        chat(provider={"only": ["delta"]}),
+        code="caller_unknown_name",
+        says=("delta",),
+        param="provider.only",
+    ),
+    Malformed(
+        "a web page of another site",
+        chat(),
+        403,
+        "caller_foreign_origin",
+        ("https://evil.example", "from a program"),
+        headers={"origin": "https://evil.example", "content-type": "text/plain"},
+    ),
+    Malformed(
+        "compressed body",
+        b"\x1f\x8b",
+        415,
+        "caller_unsupported_encoding",
+        ("gzip", "uncompressed"),
+        headers={"content-encoding": "gzip"},
+    ),
+    Malformed(
+        "unknown model listed",
+        None,
+        404,
+        "caller_model_not_found",
+        ("nanoo", "nano"),
+        "model",
+        {},
+        "GET",
+        "/v1/models/nanoo",
+    ),
     Malformed("models is an object", chat(models={}), says=("list of names",), param="models"),
     Malformed(
         "block is a list", chat(pointsman=[]), says=("pointsman must be an object",), param="pointsman"
@@ -162,10 +204,10 @@ MALFORMED = [
     Malformed(
         "quality like an unknown model",
         block(quality_like="gpt-9"),
-        404,
-        "caller_model_not_found",
+        400,
+        "caller_unknown_name",
         ("gpt-9",),
-        param="model",
+        param="pointsman.quality_like",
     ),
     Malformed("tags is a number", block(tags=3), says=("list of names",), param="pointsman.tags"),
     Malformed(

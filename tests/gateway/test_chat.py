@@ -6,13 +6,9 @@ import pytest
 from pointsman.providers.scripted import Answer, Failure, Hang
 from pointsman.types import Usage
 
-from .conftest import PROVIDERS, scripted_gateway, was_cancelled
+from .conftest import HEADERS, PROVIDERS, scripted_gateway, was_cancelled
 
 MESSAGES = [{"role": "user", "content": "Write a short poem about the sea."}]
-HEADERS = (
-    "decision-id model deployment provider strategy policy-version reason predicted-quality confidence cost-usd "
-    "baseline-cost-usd cache attempts overhead-us"
-).split()
 
 
 def post(gateway, path="/v1/chat/completions", headers=None, **changes):
@@ -91,7 +87,10 @@ def test_failing_deployment_is_replaced_by_the_next_feasible_one():
     assert answer.status_code == 200
     assert answer.json()["model"] != "nano"
     assert answer.headers["x-pointsman-attempts"] == "2"
-    attempts = answer.json()["pointsman_metadata"]["attempts"]
+    assert answer.headers["x-pointsman-reason"].startswith("fallback from nano@alpha (provider_unavailable)")
+    metadata = answer.json()["pointsman_metadata"]
+    assert metadata["answered_by"]["deployment"] == answer.headers["x-pointsman-deployment"] != "nano@alpha"
+    attempts = metadata["attempts"]
     assert [each["error_code"] for each in attempts] == ["provider_unavailable", None]
 
 
@@ -140,6 +139,23 @@ def test_client_that_goes_away_cancels_the_upstream_call():
         assert was_cancelled(gateway.providers["alpha"], within_s=0.1)
 
 
+def test_a_failure_says_what_it_cost_and_whose_time_it_took():
+    with scripted_gateway({"alpha": [Failure(status=400, latency_s=0.2)]}) as gateway:
+        answer = post(gateway, model="nano")
+    assert answer.headers["x-pointsman-cost-usd"] == "0.000000000"
+    assert float(answer.headers["x-pointsman-overhead-us"]) < 200_000
+    assert answer.headers["x-pointsman-attempts"] == "1"
+
+
+def test_the_deployments_tier_is_asked_for_upstream_not_the_callers():
+    with scripted_gateway({}) as gateway:
+        post(gateway, model="nano", service_tier="priority")
+        assert gateway.providers["alpha"].calls[-1].service_tier is None
+        answer = post(gateway, model="nano", pointsman={"deadline": "24h"})
+        assert answer.headers["x-pointsman-deployment"] == "nano@alpha:flex"
+        assert gateway.providers["alpha"].calls[-1].service_tier == "flex"
+
+
 def test_settled_cost_counts_cached_tokens_at_their_price(gateway):
     del gateway  # a script of its own
     script = {
@@ -158,10 +174,13 @@ def test_models_lists_what_may_be_asked_for(gateway):
     listed = [each["id"] for each in httpx.get(gateway.url + "/v1/models").json()["data"]]
     assert listed[:3] == ["auto", "auto:cheap", "auto:best"]
     assert set(listed[3:]) == {"nano", "middle", "frontier"}
+    assert httpx.get(gateway.url + "/v1/models/nano").json()["owned_by"] == "alpha"
 
 
 def test_health_tells_the_config_it_runs_on(gateway):
     assert httpx.get(gateway.url + "/health/live").json() == {"status": "live"}
     ready = httpx.get(gateway.url + "/health/ready").json()
     assert ready["config_version"] == gateway.router.registry.catalog.version
-    assert ready["config"] == {"state": "current", "problems": [], "rejected_at": None}
+    assert ready["config"] == {
+        "state": "current", "problems": [], "is_polled": False, "rejected_at": None
+    }  # fmt: skip

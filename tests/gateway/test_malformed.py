@@ -4,6 +4,7 @@ import httpx
 import orjson
 import pytest
 
+from .conftest import HEADERS
 from .malformed import MALFORMED, Malformed
 
 
@@ -22,6 +23,8 @@ def test_malformed_request_is_told_what_is_wrong(gateway, case: Malformed):
     assert error["param"] == case.param
     assert set(error) >= {"message", "type", "code", "param", "decision_id"}
     assert "Traceback" not in answer.text
+    for name in HEADERS:
+        assert answer.headers[f"x-pointsman-{name}"]
     assert gateway.calls() == 0
 
 

@@ -82,6 +82,17 @@ def test_sighup_reloads(served):
     assert child.process.poll() is None
 
 
+def test_sighup_without_a_config_file_changes_nothing(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-unused")
+    port = free_port()
+    with Children() as children:
+        child = children.start("gateway", [*SERVE, "--port", str(port)])
+        wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 30)
+        os.kill(child.process.pid, signal.SIGHUP)
+        assert httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
+        assert child.process.poll() is None
+
+
 def test_sigterm_ends_cleanly(served):
     _, child, _ = served
     child.process.terminate()
@@ -96,7 +107,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_dry_run_checks_and_exits(config_file):
     done = run("--config", str(config_file), "--dry-run")
     assert done.returncode == 0
-    assert "3 deployments" in done.stdout
+    assert "4 deployments" in done.stdout
 
 
 def test_a_host_that_is_not_loopback_is_refused(config_file):

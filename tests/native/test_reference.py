@@ -172,3 +172,10 @@ def test_allowed_models_rank_in_their_order_and_needs_reject(core: Core) -> None
         "limit": True,
         "value": False,
     }
+
+
+def test_functions_ask_for_a_model_with_tools() -> None:
+    document = catalog_document(2)
+    document["models"][0]["capabilities"] = []
+    decision = Core(catalog_of(document)).decide(ask(parameters=("functions",)), now_s=NOW_S, seed=1)
+    assert decision.ranking == ["p0/m1"]

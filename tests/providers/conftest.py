@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 import trustme
 
-from pointsman.providers import Provider, ProviderSettings, Transport, TransportSettings, build_provider
+from pointsman.providers import (
+    Provider,
+    ProviderSettings,
+    Transport,
+    TransportSettings,
+    asyncio_transport,
+    build_provider,
+    httpx_transport,
+    pyreqwest_transport,
+)
 from pointsman.providers.asyncio_transport import AsyncioTransport
 from pointsman.providers.httpx_transport import HttpxTransport
 from pointsman.providers.pyreqwest_transport import PyreqwestTransport
@@ -52,6 +61,13 @@ def anyio_backend(runtime: Runtime) -> tuple[str, dict[str, Any]]:
     return runtime.backend, dict(runtime.options)
 
 
+@pytest.fixture(autouse=True)
+def patient_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the end of an answer as long as a busy machine takes; our servers always send it."""
+    for module in (asyncio_transport, httpx_transport, pyreqwest_transport):
+        monkeypatch.setattr(module, "FINISH_S", 20.0)
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
@@ -86,7 +102,7 @@ async def make_provider(runtime: Runtime) -> AsyncIterator[Callable[..., Provide
 
     def make(base_url: str, **settings: Any) -> Provider:
         transport: Any = "auto" if runtime.backend == "trio" else runtime.transport
-        timeouts = Timeouts(connect_s=2, first_byte_s=2, idle_s=2, total_s=5)
+        timeouts = Timeouts(connect_s=20, first_byte_s=20, idle_s=20, total_s=50)
         base = ProviderSettings(
             name="p", base_url=base_url, api_key=KEY, transport=transport, timeouts=timeouts
         )

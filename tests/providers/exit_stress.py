@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 
 from tests.providers.servers import STREAM_HEAD, Request, Server, answer, chunked
 
-COMPLETION = b'{"choices": []}'
+COMPLETION = b'{"choices": [{"message": {}}]}'
 EVENT = b'data: {"choices": []}\n\n'
 
 

@@ -6,7 +6,15 @@ from email.utils import format_datetime
 import orjson
 import pytest
 
-from pointsman.providers.answers import embedded_error, error_of, passed_on, retry_after_s, usage_of
+from pointsman.providers import ProviderSettings
+from pointsman.providers.answers import (
+    embedded_error,
+    error_of,
+    passed_on,
+    retry_after_s,
+    secrets_of,
+    usage_of,
+)
 from pointsman.types import Usage
 
 NOW_S = 1_800_000_000.0
@@ -95,14 +103,61 @@ def test_a_status_says_whether_to_try_another(status, expected):
     assert (error.code, error.retryable, error.status) == (*expected, status)
 
 
-def test_a_callers_fault_carries_the_upstreams_error_with_the_key_masked():
-    body = orjson.dumps(
-        {"error": {"message": "bad temperature; key sk-123", "type": "invalid_request_error"}}
+SECRETS = ("sk-123", "hdr-456")
+
+
+@pytest.mark.parametrize("is_embedded", [False, True], ids=["4xx", "inside a 200"])
+def test_a_callers_fault_carries_the_upstreams_error_with_secrets_masked(is_embedded):
+    error = {
+        "message": "bad temperature; key sk-123",
+        "code": 400,
+        "type": "invalid_request_error",
+        "details": [{"hdr-456": "\u2028 via hdr-456"}, 7, None],
+    }
+    if is_embedded:
+        found = embedded_error("p", error, SECRETS)
+    else:
+        found = error_of("p", 400, {}, orjson.dumps({"error": error}), secrets=SECRETS)
+    assert found.body == {
+        "message": "bad temperature; key ***",
+        "code": 400,
+        "type": "invalid_request_error",
+        "details": [{"***": "\u2028 via ***"}, 7, None],
+    }
+    assert "temperature" not in str(found)
+    assert "invalid_request_error" in str(found)
+
+
+def test_a_secret_that_json_escapes_is_masked_too():
+    body = rb'{"error": {"message": "key sk\u002d123"}}'
+    assert error_of("p", 400, {}, body, secrets=SECRETS).body == {"message": "key ***"}
+
+
+def test_a_secret_given_as_the_errors_code_is_not_named():
+    error = {"code": "sk-123", "type": "sk-123"}
+    assert "sk-123" not in str(embedded_error("p", error, SECRETS))
+    assert "sk-123" not in str(error_of("p", 400, {}, orjson.dumps({"error": error}), secrets=SECRETS))
+
+
+def test_what_upstream_says_is_cut_to_a_size_a_client_can_take():
+    deep = orjson.loads(b"[" * 200 + b"]" * 200)
+    error = {"message": "x" * 999 + "sk-123" * 100, "deep": deep, "long": list(range(1000))}
+    body = error_of("p", 400, {}, orjson.dumps({"error": error}), secrets=SECRETS).body
+    assert body["message"] == "x" * 999 + "*" + "..."
+    assert len(orjson.dumps(body)) < 2000
+
+
+def test_secrets_are_the_key_the_headers_and_what_the_proxy_is_told():
+    settings = ProviderSettings(
+        name="p",
+        base_url="http://h",
+        api_key="sk-123",
+        headers={"authorization": "Bearer tok-789", "x-team": "a"},
+        proxy="http://me:pass%20word@127.0.0.1:1",
     )
-    error = error_of("p", 400, {}, body, secret="sk-123")
-    assert error.body == {"message": "bad temperature; key ***", "type": "invalid_request_error"}
-    assert "temperature" not in str(error)
-    assert "invalid_request_error" in str(error)
+    found = set(secrets_of(settings))
+    assert found >= {"sk-123", "tok-789", "pass%20word", "pass word"}
+    assert not found & {"a", "me", "Bearer", "127.0.0.1"}
 
 
 def test_an_error_of_the_provider_carries_no_body():

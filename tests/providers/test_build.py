@@ -24,6 +24,8 @@ from pointsman.providers import (
     build_provider,
     default_transport,
 )
+from pointsman.providers._environment import warn_of_ignored
+from pointsman.providers.build import transport_settings
 from pointsman.providers.httpx_transport import HttpxTransport
 from tests.providers.servers import eventually
 
@@ -59,6 +61,42 @@ def test_a_proxy_of_the_environment_is_used_but_for_hosts_it_excepts(monkeypatch
     assert asyncio.run(chosen("https://127.0.0.1/v1")) == "AsyncioTransport"
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost", "api.localhost"])
+def test_no_proxy_of_the_environment_is_used_for_this_machine(monkeypatch, host):
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert transport_settings(replace(BASE, base_url=f"http://{host}:1/v1")).proxy is None
+
+
+def test_a_proxy_of_the_environment_without_scheme_is_an_http_proxy(monkeypatch):
+    monkeypatch.setenv("https_proxy", "me:pw@127.0.0.1:9")
+    settings = replace(BASE, base_url="https://api.example.com/v1")
+    assert transport_settings(settings).proxy == "http://me:pw@127.0.0.1:9"
+
+
+@pytest.mark.parametrize("odd", ["socks5://u:sk-3@127.0.0.1:9", "http://", "ftp://h"])
+def test_a_proxy_of_the_environment_we_cannot_speak_to_is_ignored_with_one_warning(monkeypatch, caplog, odd):
+    warn_of_ignored.cache_clear()
+    monkeypatch.setenv("all_proxy", odd)
+    settings = replace(BASE, base_url="https://api.example.com/v1")
+    assert [transport_settings(settings).proxy for _ in range(3)] == [None] * 3
+    assert len(caplog.records) == 1
+    assert "ALL_PROXY" in caplog.text
+    assert "sk-3" not in caplog.text
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:8")
+    assert transport_settings(settings).proxy == "http://127.0.0.1:8"
+
+
+def test_asyncio_named_behind_a_proxy_of_the_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    settings = replace(BASE, base_url="https://api.example.com/v1", transport="asyncio")
+    with pytest.raises(ConfigError, match=r"providers\.p\.transport: .*HTTPS_PROXY.*NO_PROXY"):
+        build_provider(settings)
+    monkeypatch.setenv("no_proxy", "api.example.com")
+    build_provider(settings)
+
+
 def test_http2_falls_to_pyreqwest_without_h2(monkeypatch):
     monkeypatch.setattr("pointsman.providers.build.find_spec", lambda _: None)
 
@@ -73,6 +111,17 @@ WRONG = [
     ({"base_url": "api.example.com/v1"}, "providers.p.base_url: 'api.example.com/v1'"),
     ({"base_url": "ftp://x/v1"}, "providers.p.base_url"),
     ({"base_url": ""}, "providers.p.base_url"),
+    ({"base_url": "https://[::1/v1"}, "providers.p.base_url"),
+    ({"api_key": "sk\nx"}, "providers.p.*authorization"),
+    ({"headers": {"x-team": "\u00e9"}}, "providers.p.*x-team"),
+    ({"headers": {"x team": "a"}}, "providers.p.*x team"),
+    ({"proxy": "socks5://127.0.0.1:1"}, "providers.p.proxy: not an http"),
+    ({"proxy": "127.0.0.1:1"}, "providers.p.proxy: not an http"),
+    (
+        {"transport": "asyncio", "proxy": "http://127.0.0.1:1"},
+        "providers.p.transport: asyncio speaks to no proxy",
+    ),
+    ({"transport": "asyncio", "http2": True}, "providers.p.transport: asyncio speaks no HTTP/2"),
 ]
 
 

@@ -33,6 +33,7 @@ def delta(text: str, finish_reason: str | None = None) -> dict[str, object]:
     return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}]}
 
 
+HEADER = "team-secret-1"
 DONE = b"data: [DONE]\n\n"
 
 
@@ -53,6 +54,26 @@ async def test_a_completion_is_asked_for_and_returned(make_provider, serve):
     assert request.headers["x-trace"] == "7"
     assert orjson.loads(request.body) == {**CALL.body, "model": "m-1"}
     assert call.body["model"] == "auto"
+
+
+@pytest.mark.parametrize("wished", [{}, {"service_tier": "auto"}], ids=["no wish", "a wish"])
+@pytest.mark.parametrize("tier", [None, "flex", "priority"])
+async def test_the_tier_sent_is_the_deployments_and_not_the_callers_wish(make_provider, serve, tier, wished):
+    def handle(request):
+        if orjson.loads(request.body).get("stream"):
+            return STREAM_HEAD + chunked(event(delta("a", "stop")), DONE)
+        return answer(orjson.dumps(COMPLETION))
+
+    server = serve(handle)
+    provider = make_provider(server.url)
+    call = ProviderCall(upstream_model="m-1", body={**CALL.body, **wished}, service_tier=tier)
+    await provider.complete(call)
+    async with provider.stream(call) as stream:
+        assert len([chunk async for chunk in stream]) == 1
+    expected = {} if tier is None else {"service_tier": tier}
+    for request in server.requests:
+        sent = orjson.loads(request.body)
+        assert {name: sent[name] for name in sent if name == "service_tier"} == expected
 
 
 async def test_without_a_key_none_is_sent(make_provider, serve):
@@ -85,7 +106,7 @@ async def test_a_stream_left_half_read_can_be_read_on_until_it_is_closed(make_pr
 
     def handle(request):
         request.send(STREAM_HEAD + chunked(event(delta("a")), end=False))
-        go_on.wait(5)
+        go_on.wait(30)
         return chunked(event(delta("b", "stop")), DONE)
 
     server = serve(handle)
@@ -133,6 +154,11 @@ ENDS = {
         "provider_unavailable",
     ),
     "not JSON": (b"data: <html>\n\n", "provider_malformed"),
+    "choices a mapping": (event({"choices": {"0": 1}}), "provider_malformed"),
+    "choices a number": (event({"choices": 1}), "provider_malformed"),
+    "a null choice": (event({"choices": [None]}), "provider_malformed"),
+    "a delta in text": (event({"choices": [{"delta": "x"}]}), "provider_malformed"),
+    "no delta": (event({"choices": [{"index": 0}]}) + event({"choices": None}) + event({}) + DONE, None),
     "a JSON array": (b"data: [1]\n\n", "provider_malformed"),
     "not UTF-8": (b'data: {"a": "\xff"}\n\n', "provider_malformed"),
 }
@@ -168,6 +194,7 @@ async def test_a_stream_whose_connection_breaks_is_an_error(make_provider, serve
 
 
 ECHO = orjson.dumps({"error": {"message": f"{PROMPT} {KEY}", "type": "t"}})
+REFUSAL = orjson.dumps({"error": {"message": f"{HEADER} {KEY}", "code": 400}})
 HTML = b"<html>" + PROMPT.encode() + b"</html>"
 DATE = formatdate(time() + 100, usegmt=True)
 # What comes -> code, status, retryable
@@ -180,6 +207,13 @@ MALFORMED = {
     "not UTF-8": (answer(b'{"choices": "\xff"}'), "provider_malformed", True),
     "no choices": (answer(b'{"object": "list"}'), "provider_malformed", True),
     "choices null": (answer(b'{"choices": null}'), "provider_malformed", True),
+    "choices a mapping": (answer(b'{"choices": {"0": 1}}'), "provider_malformed", True),
+    "no choice": (answer(b'{"choices": []}'), "provider_malformed", True),
+    "a null choice": (answer(b'{"choices": [null]}'), "provider_malformed", True),
+    "a choice without message": (answer(b'{"choices": [{"index": 0}]}'), "provider_malformed", True),
+    "a message in text": (answer(b'{"choices": [{"message": "hi"}]}'), "provider_malformed", True),
+    "refusal in a 200": (answer(REFUSAL), "provider_rejected", False),
+    "refusal and no choice": (answer(REFUSAL[:-1] + b', "choices": []}'), "provider_rejected", False),
     "error in a 200": (answer(ECHO), "provider_unavailable", True),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", "provider_malformed", True),
     "redirect": (answer(b"", status="307 x", headers={"location": "/"}), "provider_malformed", True),
@@ -215,7 +249,7 @@ async def test_every_malformed_answer_is_a_provider_error(
     make_provider, serve, data, code, retryable, streams
 ):
     server = serve(lambda _: data)
-    provider = make_provider(server.url)
+    provider = make_provider(server.url, headers={"x-team": HEADER})
     with pytest.raises(ProviderError) as caught:
         await (drain(provider) if streams else provider.complete(CALL))
     error = caught.value
@@ -225,6 +259,16 @@ async def test_every_malformed_answer_is_a_provider_error(
     assert KEY not in str(error)
     assert PROMPT not in str(error)
     assert KEY not in str(error.body)
+    assert HEADER not in str(error.body)
+
+
+async def test_an_error_event_that_blames_the_caller_holds_no_secret(make_provider, serve):
+    events = event(delta("a")) + b"data: " + REFUSAL + b"\n\n"
+    server = serve(lambda _: STREAM_HEAD + chunked(events))
+    with pytest.raises(ProviderError) as caught:
+        await drain(make_provider(server.url, headers={"x-team": HEADER}))
+    assert caught.value.code == "provider_rejected"
+    assert caught.value.body == {"message": "*** ***", "code": 400}
 
 
 async def test_a_rate_limit_says_how_long_to_wait(make_provider, serve):

@@ -21,7 +21,7 @@ CALL = ProviderCall(upstream_model="m", body={"messages": []})
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server(lambda _: answer(b'{"choices": []}'))
+    server = Server(lambda _: answer(b'{"choices": [{"message": {}}]}'))
     yield server
     server.close()
 
@@ -70,7 +70,7 @@ def test_one_provider_serves_asyncio_and_trio_in_turn(server):
     provider = build_provider(settings(server))
 
     async def use() -> None:
-        assert (await provider.complete(CALL)).body == {"choices": []}
+        assert (await provider.complete(CALL)).body == {"choices": [{"message": {}}]}
         await provider.aclose()
 
     asyncio.run(use())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
+from pointsman.cli.demo.processes import Children, free_port, wait_for_line, wait_until_ready
 from pointsman.cli.demo.realmodel import RealModel
 
 REALPARTS = Path(__file__).parents[2] / ".realparts"
@@ -18,15 +19,23 @@ MODEL = RealModel(
     weights=REALPARTS / "models" / "smollm2-135m-instruct-q4_1.gguf",
 )
 OLD_CLIENT = REALPARTS / "openai2-venv" / "bin" / "python"
+# SmolLM2 never calls a tool, whatever `tool_choice` says; the simulated model always does.
+TOOL_CALLER = {
+    "models": [{"provider": "simulated", "model": "tool-caller", "ttft_ms": 1, "tokens_per_s": 1000}]
+}
+SIMULATED = [sys.executable, "-m", "pointsman.cli.demo.simulated"]
 CONFIG = """
 providers:
   local: {{base_url: "http://127.0.0.1:{model_port}/v1"}}
+  simulated: {{base_url: "{simulated_url}"}}
 models:
+  tool-caller: {{quality: 0.5, context_window: 4096, capabilities: [tools]}}
   smollm2:
     quality: 0.5
     context_window: 4096
     capabilities: [tools, json_object, json_schema, logprobs]
 deployments:
+  - {{model: tool-caller, provider: simulated, price_usd_per_mtok: {{input: 9, output: 9}}}}
   - {{model: smollm2, provider: local, price_usd_per_mtok: {{input: 0.04, output: 0.04}}}}
 """
 
@@ -38,8 +47,10 @@ def real_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("the real model is not installed: make realparts")
     model_port, port = free_port(), free_port()
     config = tmp_path_factory.mktemp("real") / "pointsman.yaml"
-    config.write_text(CONFIG.format(model_port=model_port))
     with Children() as children:
+        simulated = children.start("simulated", [*SIMULATED, "--config", json.dumps(TOOL_CALLER)])
+        simulated_url = json.loads(wait_for_line(simulated, 30))["listening"] + "/simulated/v1"
+        config.write_text(CONFIG.format(model_port=model_port, simulated_url=simulated_url))
         model = children.start("model", MODEL.command(model_port, "smollm2"))
         serve = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]
         gateway = children.start("gateway", serve)

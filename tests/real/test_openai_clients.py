@@ -59,15 +59,23 @@ def test_tools(real_gateway, client_python):
         + """
 tool = {"type": "function", "function": {"name": "get_weather", "parameters": {
     "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}
-answer = client.chat.completions.create(model="auto", messages=USER("What is the weather in Oslo?"), tools=[tool],
-                                        tool_choice="required", max_tokens=60, temperature=0)
-call = answer.choices[0].message.tool_calls[0].function
-print(json.dumps({"name": call.name, "arguments": json.loads(call.arguments)}))
+ask = dict(messages=USER("What is the weather in Oslo?"), tools=[tool], tool_choice="required", max_tokens=60)
+call = client.chat.completions.create(model="tool-caller", **ask).choices[0].message.tool_calls[0].function
+name, arguments = "", ""
+for chunk in client.chat.completions.create(model="tool-caller", stream=True, **ask):
+    for part in (chunk.choices[0].delta.tool_calls or []) if chunk.choices else []:
+        name += part.function.name or ""
+        arguments += part.function.arguments or ""
+real = client.chat.completions.create(model="smollm2", **ask).choices[0]
+print(json.dumps({"name": call.name, "arguments": json.loads(call.arguments), "streamed": [name, json.loads(arguments)],
+                  "real": bool(real.message.content or real.message.tool_calls)}))
 """
     )
     call = json.loads(run_client(client_python, script, real_gateway))
     assert call["name"] == "get_weather"
     assert isinstance(call["arguments"]["city"], str)
+    assert call["streamed"] == [call["name"], call["arguments"]]
+    assert call["real"]
 
 
 def test_json_schema(real_gateway, client_python):

@@ -91,11 +91,6 @@ def test_a_known_model_has_its_prices_and_limits():
     assert (entry.flex, entry.priority.input) == (None, 250_000_000)
 
 
-def test_long_context_prices_are_kept():
-    [(above_tokens, price)] = price_list()["gpt-6.1-sol"].long_context
-    assert (above_tokens, price.input, price.output) == (272_000, 4_000_000_000, 15_000_000_000)
-
-
 @pytest.mark.parametrize(
     ("name", "provider", "found"),
     [

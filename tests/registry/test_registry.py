@@ -6,10 +6,11 @@ import orjson
 import pytest
 
 from pointsman import Catalog
+from pointsman._native import Core, Decision
 from pointsman.config import load_config, parse_config
-from pointsman.errors import ConfigError, UnknownName
-from pointsman.registry import Registry, build_catalog_document, from_config
-from pointsman.types import Constraints, ProviderPreferences
+from pointsman.errors import ConfigError
+from pointsman.registry import Registry, build_catalog_document, registry_from_config
+from pointsman.types import Constraints, ProviderPreferences, Request
 from tests.config.malformed import BASE, ENVIRON, SECRET
 
 EXAMPLE = Path(__file__).parents[2] / "pointsman.example.yaml"
@@ -17,7 +18,7 @@ EXAMPLE_ENVIRON = {"OPENAI_API_KEY": SECRET, "ANTHROPIC_API_KEY": SECRET}
 
 
 def registry(text: str = BASE) -> Registry:
-    return from_config(parse_config(text, source="pointsman.yaml", environ=ENVIRON))
+    return registry_from_config(parse_config(text, source="pointsman.yaml", environ=ENVIRON))
 
 
 def document(text: str = BASE) -> dict:
@@ -157,19 +158,12 @@ def test_adapters_get_the_key_and_their_settings():
 
 def test_upstream_model_is_the_provider_s_name():
     text = BASE.replace("{model: gpt-4.1,", "{model: gpt-4.1, upstream_model: gpt-4.1-2025-04-14,")
-    assert registry(text).upstream_model("openai/gpt-4.1") == "gpt-4.1-2025-04-14"
-
-
-def test_an_unknown_deployment_or_policy_names_the_nearest():
-    with pytest.raises(UnknownName, match=r"did you mean 'openai/gpt-4\.1'"):
-        registry().upstream_model("openai/gpt-41")
-    with pytest.raises(UnknownName, match="did you mean 'default'"):
-        registry().resolve_policy("defualt")
+    assert registry(text).deployments[1].upstream_model == "gpt-4.1-2025-04-14"
 
 
 def test_a_default_policy_is_always_there():
     text = BASE[: BASE.index("policies:")]
-    policy = registry(text).resolve_policy("default")
+    policy = registry(text).policies["default"]
     assert (policy.constraints, policy.preferences) == (Constraints(), ProviderPreferences())
     assert policy.allowed_models is None
 
@@ -183,7 +177,7 @@ def test_a_policy_becomes_constraints_and_preferences():
         " provider: {order: [openai], only: [openai], allow_fallbacks: false, require_parameters: true,"
         " data_collection: deny, sort: price, max_price: {prompt: 1.5, completion: 6}}}",
     )
-    policy = registry(text).resolve_policy("all")
+    policy = registry(text).policies["all"]
     assert policy.constraints == Constraints(
         min_quality=0.8,
         max_cost_usd=0.01,
@@ -206,7 +200,53 @@ def test_a_policy_becomes_constraints_and_preferences():
     assert policy.allowed_models == ("gpt-4.1",)
 
 
+def ladder() -> Core:
+    """Qualities from 0.9 down by 0.003, each cheaper than the one above: the choice shows the tolerance."""
+    steps = range(100)
+    latency = {"ttft_p50_ms": 1, "ttft_p95_ms": 1, "tokens_per_s": 100}
+    catalog = {
+        "models": [
+            {"name": f"m{i}", "context_window": 9000, "quality": {"default": 0.9 - 0.003 * i}} for i in steps
+        ],
+        "providers": [{"name": "p"}],
+        "deployments": [
+            {
+                "name": f"p/m{i}",
+                "model": f"m{i}",
+                "provider": "p",
+                "price_nano_usd_per_mtok": {"input": (200 - i) * 10**9, "output": (200 - i) * 10**9},
+                "latency": latency,
+            }
+            for i in steps
+        ],
+    }
+    return Core(Catalog.from_json(orjson.dumps(catalog)))
+
+
+@pytest.mark.parametrize(
+    ("complexity", "prompt"),
+    [
+        ("lookup", "What is the capital of France?"),
+        ("generation", "Write a Python function that merges two sorted lists."),
+        ("reasoning", "Prove step by step that the square root of 2 is irrational."),
+    ],
+)
+def test_a_tolerance_the_policy_leaves_out_is_the_core_s_own(complexity, prompt):
+    """Both hold the table of defaults: the core for no tolerance at all, the registry to fill a partial one."""
+    other = "lookup" if complexity == "reasoning" else "reasoning"
+    partial = registry(BASE.replace("quality_tolerance: 0.1", f"quality_tolerance: {{{other}: 0.5}}"))
+    core = ladder()
+
+    def decide(constraints: Constraints) -> Decision:
+        request = Request(messages=[{"role": "user", "content": prompt}], constraints=constraints)
+        return core.decide(request, now_s=1.7e9, seed=1)
+
+    own, filled = decide(Constraints()), decide(partial.policies["default"].constraints)
+    assert f"({complexity})" in own.reason
+    assert (filled.deployment, filled.reason) == (own.deployment, own.reason)
+
+
 def test_the_example_config_is_good():
-    built = from_config(load_config(EXAMPLE, environ=EXAMPLE_ENVIRON))
+    built = registry_from_config(load_config(EXAMPLE, environ=EXAMPLE_ENVIRON))
     assert len(built.catalog) == 5
     assert set(built.policies) == {"default", "cheap", "careful", "private"}

@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 import pytest
 
+from pointsman.errors import ConfigError
 from pointsman.registry.reload import ConfigWatcher, load_registry_file
 
 GOOD = """\
@@ -28,7 +31,8 @@ class Seen:
     def __init__(self, path, **options):
         self.names: list[str] = []
         self._done = anyio.Event()
-        self.watcher = ConfigWatcher(path, self.take, debounce_ms=20, clock=lambda: 1000.0, **options)
+        options = {"debounce_ms": 20, "clock": lambda: 1000.0} | options
+        self.watcher = ConfigWatcher(path, self.take, **options)
         reload = self.watcher.reload
 
         async def told_reload() -> bool:
@@ -41,6 +45,12 @@ class Seen:
 
     async def take(self, registry) -> None:
         self.names.append(registry.deployments[0].name)
+        self._done.set()
+
+    async def until_watching_failed(self) -> None:
+        with anyio.fail_after(PATIENCE_S):
+            while not self.watcher.is_polling:
+                await anyio.lowlevel.checkpoint()
 
     async def until(self, condition) -> None:
         with anyio.fail_after(PATIENCE_S):
@@ -51,6 +61,8 @@ class Seen:
 
 @asynccontextmanager
 async def watching(path, **options):
+    if "current" not in options:
+        options["current"] = load_registry_file(path)
     seen = Seen(path, **options)
     async with anyio.create_task_group() as tasks:
         await tasks.start(seen.watcher.run)
@@ -142,6 +154,112 @@ async def test_touching_the_file_or_its_neighbours_reloads_nothing(path):
         replace(path, good("second"))
         await seen.until(lambda: seen.names)
         assert seen.watcher.n_reloads == 1
+
+
+async def test_a_change_between_the_loading_and_the_watch_is_seen(path):
+    """A preloaded application forks its workers, and respawns them, long after it read the file."""
+    loaded = load_registry_file(path)
+    replace(path, good("second"))
+    async with watching(path, current=loaded) as seen:
+        assert (seen.names, seen.watcher.n_reloads) == (["second"], 1)
+
+
+async def test_a_file_that_is_still_what_was_loaded_is_not_handed_on(path):
+    async with watching(path) as seen:
+        assert (seen.names, seen.watcher.n_reloads) == ([], 0)
+
+
+async def test_a_watch_that_knows_of_no_registry_begins_by_handing_one_on(path):
+    async with watching(path, current=None) as seen:
+        assert (seen.names, seen.watcher.n_reloads) == (["first"], 1)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [("127.0.0.1:1/v1", "127.0.0.1:2/v1"), ("provider: local,", "provider: local, upstream_model: n,")],
+)
+async def test_what_the_catalog_does_not_hold_is_a_difference_too(path, was, becomes):
+    loaded = load_registry_file(path)
+    replace(path, good("first").replace(was, becomes))
+    async with watching(path, current=loaded) as seen:
+        assert seen.names == ["first"]
+
+
+async def test_a_file_that_went_bad_before_the_watch_is_refused_when_it_starts(path):
+    loaded = load_registry_file(path)
+    path.write_text("providers: {}")
+    async with watching(path, current=loaded) as seen:
+        assert seen.watcher.last_error
+        assert seen.watcher.last_error_at == 1000.0
+        replace(path, good("first"))
+        await seen.until(lambda: seen.names == ["first"])
+
+
+def no_watching(*args, **options):
+    raise OSError(28, "OS file watch limit reached")
+
+
+async def test_a_watch_that_fails_goes_on_by_polling_and_says_so(path, monkeypatch, caplog):
+    monkeypatch.setattr("watchfiles.awatch", no_watching)
+    async with watching(path, poll_ms=20) as seen:
+        await seen.until_watching_failed()
+        [line] = seen.watcher.last_error
+        assert line == (
+            f"{path}: watching failed (OSError: [Errno 28] OS file watch limit reached): "
+            "the file is read every 20 ms instead"
+        )
+        assert [record.getMessage() for record in caplog.records] == [line]
+        for name in ("second", "third"):
+            replace(path, good(name))
+            await seen.until(lambda name=name: seen.names[-1:] == [name])
+        assert (seen.watcher.last_error, seen.watcher.is_polling) == ([], True)
+    assert len(caplog.records) == 1
+
+
+async def test_requests_are_served_while_polling(path, monkeypatch):
+    monkeypatch.setattr("watchfiles.awatch", no_watching)
+    async with watching(path, poll_ms=60_000) as seen:
+        await seen.until_watching_failed()
+        seen.watcher.request_reload()
+        await seen.until(lambda: seen.names == ["first"])
+
+
+async def test_without_watchfiles_the_file_is_polled(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    async with watching(path, poll_ms=20) as seen:
+        await seen.until_watching_failed()
+        assert "watching failed (ModuleNotFoundError: " in seen.watcher.last_error[0]
+        replace(path, good("second"))
+        await seen.until(lambda: seen.names == ["second"])
+
+
+async def test_a_failed_watch_does_not_hide_why_the_file_was_refused(path, monkeypatch):
+    monkeypatch.setattr("watchfiles.awatch", no_watching)
+    loaded = load_registry_file(path)
+    path.write_text("providers: {}")
+    with pytest.raises(ConfigError) as refused:
+        load_registry_file(path)
+    async with watching(path, current=loaded, poll_ms=60_000) as seen:
+        await seen.until_watching_failed()
+        assert seen.watcher.last_error[:-1] == refused.value.problems
+
+
+async def test_a_receiver_that_fails_does_not_end_the_watch(path, caplog):
+    taken = []
+
+    def take(registry) -> None:
+        taken.append(registry.deployments[0].name)
+        if taken == ["second"]:
+            raise RuntimeError("out of sorts")
+
+    async with watching(path) as seen:
+        seen.watcher._on_change = take
+        replace(path, good("second"))
+        await seen.until(lambda: seen.watcher.last_error)
+        assert seen.watcher.last_error == [f"{path}: reloading failed: RuntimeError: out of sorts"]
+        assert caplog.records[0].exc_info
+        replace(path, good("third"))
+        await seen.until(lambda: taken == ["second", "third"] and not seen.watcher.last_error)
 
 
 async def test_a_request_reloads_an_unchanged_file(path):

@@ -2,7 +2,14 @@
 
 import pytest
 
-from pointsman import NoFeasibleDeployment, ProvidersExhausted, RequestError, Router
+from pointsman import (
+    NoFeasibleDeployment,
+    PointsmanError,
+    ProvidersExhausted,
+    ProviderTimeout,
+    RequestError,
+    Router,
+)
 from pointsman.config import parse_config
 from pointsman.providers.scripted import Answer, BrokenStream, Failure, Hang, ScriptedProvider
 from pointsman.registry import registry_from_config
@@ -117,3 +124,69 @@ def test_typo_in_an_argument_is_named():
     router, _ = router_with()
     with pytest.raises(RequestError, match="did you mean min_quality"):
         router.decide("hello", min_qualty=0.9)
+
+
+def test_a_block_in_extra_body_does_not_make_a_limit_vanish():
+    router, _ = router_with()
+    with pytest.raises(NoFeasibleDeployment):
+        router.decide("hello", max_latency_ms=1, extra_body={"pointsman": {"task": "t"}})
+
+
+async def test_a_stream_is_answered_by_the_config_it_was_decided_on():
+    router, _ = router_with(alpha=[Answer("old")])
+    async with router:
+        stream = router.stream("hello", model="nano")
+        changed = config()
+        changed["deployments"] = [each for each in changed["deployments"] if each["model"] != "nano"]
+        changed["models"].pop("nano")
+        await router.swap(registry_from_config(parse_config(changed, source="test")))
+        texts = [
+            chunk["choices"][0]["delta"].get("content") or "" async for chunk in stream if chunk["choices"]
+        ]
+    assert "".join(texts) == "old"
+    assert stream.cost_usd > 0
+
+
+async def test_a_closed_router_and_a_closed_stream_take_nothing_more():
+    router, providers = router_with()
+    stream = router.stream("hello", model="nano")
+    await stream.aclose()
+    with pytest.raises(PointsmanError, match="closed"):
+        await anext(stream)
+    await router.aclose()
+    with pytest.raises(PointsmanError, match="closed"):
+        await router.complete("hello")
+    assert not providers["alpha"].calls
+
+
+async def test_a_tool_call_without_usage_is_not_free():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "x" * 4000}}
+    router, _ = router_with(alpha=[Answer(tool_calls=(call,), usage=None)])
+    async with router:
+        answer = await router.complete("hello", model="nano")
+    assert answer.usage.is_estimated
+    assert answer.usage.n_output_tokens >= 1000
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_deadline_ends_the_waiting_for_providers(is_stream):
+    promising = config()
+    for deployment in promising["deployments"]:  # predicted fast, so that the deadline is feasible
+        deployment["latency"] = {"ttft_p50_ms": 1, "ttft_p95_ms": 2, "tokens_per_s": 100_000}
+    providers = {name: ScriptedProvider(name, [Hang()]) for name in PROVIDERS}
+    async with Router.from_config(promising, providers=providers) as router:
+        arguments = {"models": ["nano", "frontier"], "deadline": 0.2}
+        asked = anext(router.stream("hi", **arguments)) if is_stream else router.complete("hi", **arguments)
+        with pytest.raises(ProviderTimeout, match=r"deadline of 0.2 s"):
+            await asked
+    assert providers["alpha"].n_cancelled == 1
+    assert not providers["gamma"].calls
+
+
+async def test_a_stream_without_a_token_is_a_failure():
+    router, _ = router_with(
+        alpha=[Answer("", n_chunks=1, finish_reason="")], beta=[Answer("b")], gamma=[Answer("b")]
+    )
+    async with router, router.stream("hello", model="auto:cheap") as stream:
+        assert stream.target.deployment != "nano@alpha"
+        assert stream.attempts.made[0].error_code == "provider_malformed"

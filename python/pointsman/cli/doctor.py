@@ -89,7 +89,7 @@ def _load(path: Path | None, findings: list[Finding]) -> Registry | None:
     try:
         registry = load_registry(path)
     except ConfigError as error:
-        findings += [Finding(f"config {source}", "fail", problem, "correct it") for problem in error.problems]
+        findings += [Finding(f"config {source}", "fail", problem) for problem in error.problems]
         return None
     seen = f"{len(registry.catalog)} deployments, version {registry.catalog.version}"
     findings.append(Finding(f"config {source}", "ok", seen))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pointsman.cli.options import ConfigOption, JsonOption, config_path
-from pointsman.errors import NoFeasibleDeployment, RequestError
+from pointsman.errors import InvalidInput, NoFeasibleDeployment, RequestError
 
 
 def route(
@@ -61,7 +61,7 @@ def route(
     router = Router.from_config(config_path(config))
     try:
         decision = router.decide_request(router.parse(body, {}))
-    except RequestError as error:
+    except (RequestError, InvalidInput) as error:
         print(f"pointsman route: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     except NoFeasibleDeployment as error:
@@ -106,11 +106,12 @@ def _profile_line(profile: dict[str, Any]) -> str:
         for axis in ("complexity", "domain", "structure", "latency")
     )
     output = profile["output_tokens"]
-    return f"{axes}; {profile['n_input_tokens']} tokens in, {output['p50']} (p90 {output['p90']}) out"
+    return f"{axes}; {profile['n_input_tokens']} tokens in, {output['p50']:.0f} (p90 {output['p90']:.0f}) out"
 
 
 def _candidates_table(decision: dict[str, Any]) -> Table:
     table = Table("deployment", "quality", "cost USD", "latency p95 ms", "verdict")
+    table.columns[0].overflow = "fold"  # a name cut short is no name
     for candidate in decision["candidates"]:
         is_chosen = candidate["deployment"] == decision["deployment"]
         table.add_row(

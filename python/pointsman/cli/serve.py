@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,8 @@ def serve(
         print(f"{source}: {len(registry.catalog)} deployments; would serve http://{host}:{settings.port}/v1")
         return
     listener = _bind(host, settings.port)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the application listens to it
     address = f"http://{host}:{listener.getsockname()[1]}/v1"
     print(f"pointsman serves {len(registry.catalog)} deployments from {source} at {address}", file=sys.stderr)
     _run(uvicorn.Server(settings), listener)

@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -27,14 +26,18 @@ from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
 from pointsman.config.values import (
     COMPLEXITIES,
+    CaFile,
     Count,
+    HeaderName,
+    HeaderValue,
+    Key,
     Name,
     Number,
     Port,
     Positive,
     Price,
+    Proxy,
     QualityKey,
-    Secret,
     Share,
     Url,
     wrong,
@@ -96,7 +99,9 @@ class ProviderSettings(Settings):
         description="an http:// or https:// URL with a host and a good port",
         examples=["https://api.openai.com/v1"],
     )
-    api_key: Secret = Field(default=None, description="a key as text", examples=['"${OPENAI_API_KEY}"'])
+    api_key: Key = Field(
+        default=None, description="a key of printable ASCII characters", examples=['"${OPENAI_API_KEY}"']
+    )
     data_collection: Literal["allow", "deny"] = Field(
         default="allow", description="a choice", examples=["deny"]
     )
@@ -105,19 +110,28 @@ class ProviderSettings(Settings):
         description="a mapping of seconds by phase",
         examples=["{connect_s: 5}"],
     )
-    headers: Mapping[str, SecretStr] = Field(
-        default={}, description="a header's value as text", examples=["{x-team: search}"]
+    headers: Mapping[HeaderName, HeaderValue] = Field(
+        default={}, description="a header's value of printable ASCII characters", examples=["search"]
     )
     http2: bool = Field(default=False, description="true or false", examples=["true"])
-    proxy: Secret = Field(
-        default=None, description="a proxy's URL as text", examples=["http://127.0.0.1:3128"]
+    proxy: Proxy = Field(
+        default=None, description="an http:// or https:// URL with a host", examples=["http://127.0.0.1:3128"]
     )
-    ca_file: str | None = Field(
-        default=None, min_length=1, description="a PEM file of root certificates", examples=["ca.pem"]
+    ca_file: CaFile | None = Field(
+        default=None, description="a readable PEM file of root certificates", examples=["ca.pem"]
     )
     transport: Literal["auto", "asyncio", "pyreqwest", "httpx"] = Field(
         default="auto", description="a choice", examples=["auto"]
     )
+
+    @field_validator("transport")
+    @classmethod
+    def _speaks_what_is_set(cls, value: str, info: ValidationInfo) -> str:
+        lacking = {"proxy": "speaks to no proxy", "http2": "speaks no HTTP/2"}
+        for key, said in lacking.items():
+            if value == "asyncio" and info.data.get(key):
+                raise wrong(f"asyncio {said}; write `transport: auto`, or drop `{key}`")
+        return value
 
 
 class ModelSettings(Settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -49,19 +49,74 @@ def _name(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
+def _is_http_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = (parts.hostname or "").encode("idna")
+        is_good = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
     except ValueError:
-        is_good = False
-    if not is_good or re.search(r"\s", value):
+        return False
+    return is_good and value.isprintable() and " " not in value
+
+
+def _url(value: str) -> str:
+    if not _is_http_url(value):
         raise PydanticCustomError("url", "not a URL")
+    parts = urlsplit(value)
     if "@" in parts.netloc:
         raise wrong("holds a user name or password; take it out and use `api_key` or `headers`")
     if parts.query or parts.fragment:
         raise wrong("has a query or fragment; end it with the path, for example https://host/v1")
+    if not parts.path.isascii():
+        raise wrong("holds characters that are not ASCII in its path; percent-encode them")
     return value.rstrip("/")
+
+
+def _proxy(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    url = value.get_secret_value()
+    if url.lower().startswith("socks"):
+        raise wrong("SOCKS proxies are not supported; give an http:// or https:// one")
+    if not _is_http_url(url) or not url.isascii():
+        raise PydanticCustomError("proxy", "not a proxy's URL")
+    return value
+
+
+def _stripped(value: Any) -> Any:
+    # A key read from a file brings the end of its line along.
+    return value.strip() or None if isinstance(value, str) else value
+
+
+def _header_value(value: SecretStr | None) -> SecretStr | None:
+    text = value.get_secret_value() if value else ""
+    if not text.isascii() or not text.isprintable() or text != text.strip():
+        raise PydanticCustomError("header_value", "not a header's value")
+    return value
+
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_FRAMING = frozenset({"connection", "content-length", "expect", "host", "keep-alive", "te", "trailer"})
+_FRAMING |= {"transfer-encoding", "upgrade"}
+
+
+def _header_name(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        raise wrong("is not a header's name; use letters, digits, '-' and '_'")
+    if value.lower() in _FRAMING:
+        raise wrong("is set by the transport, and another value breaks every request; remove it")
+    return value
+
+
+def _ca_file(value: str) -> str:
+    # Here, because TLS takes milliseconds to import, and few configs name roots of their own.
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+    except (OSError, ValueError):
+        raise PydanticCustomError("ca_file", "not a PEM file") from None
+    return value
 
 
 def _price_usd_per_mtok(value: Decimal) -> Decimal:
@@ -104,4 +159,9 @@ Price = Annotated[
     AfterValidator(_price_usd_per_mtok),
 ]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_null_if_blank)]
+Secret: TypeAlias = SecretStr | None
+Key = Annotated[Secret, BeforeValidator(_stripped), AfterValidator(_header_value)]
+Proxy = Annotated[Secret, BeforeValidator(_null_if_blank), AfterValidator(_proxy)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[SecretStr, AfterValidator(_header_value)]
+CaFile = Annotated[str, AfterValidator(_ca_file)]

@@ -7,16 +7,19 @@ Each deployment is called at most once a request, in the decision's rank order. 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from pointsman.errors import ProviderError, ProvidersExhausted
+from anyio import fail_after
+
+from pointsman.errors import ProviderError, ProvidersExhausted, ProviderTimeout
 from pointsman.providers.provider import ProviderCall
 from pointsman.types import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from pointsman.providers.provider import Provider, ProviderReply, ProviderStream
@@ -32,6 +35,7 @@ class Target:
         model: Name of its model in the catalog.
         provider: Name of its provider.
         upstream_model: What the provider calls the model.
+        service_tier: The tier to ask the provider for; `None`: its default.
         client: The provider's adapter.
     """
 
@@ -39,7 +43,12 @@ class Target:
     model: str
     provider: str
     upstream_model: str
+    service_tier: str | None
     client: Provider
+
+    def call(self, body: Mapping[str, Any]) -> ProviderCall:
+        """The call that asks this deployment to answer `body`."""
+        return ProviderCall(upstream_model=self.upstream_model, service_tier=self.service_tier, body=body)
 
 
 class Attempts:
@@ -67,7 +76,11 @@ class Attempts:
 
     def exhausted(self) -> ProviderError:
         """The error of a request that no deployment answered."""
-        if len(self.failures) == 1:
+        error: ProviderError
+        if not self.failures:
+            message = "every deployment of this decision has left the config; ask again"
+            error = ProviderError(message, provider="", code="provider_exhausted")
+        elif len(self.failures) == 1:
             error = self.failures[0]
         else:
             error = ProvidersExhausted(self.failures, tuple(self.made))
@@ -82,6 +95,26 @@ class Attempts:
                 deployment=target.deployment, status=status, error_code=error_code, latency_ms=elapsed_s * 1e3
             )
         )
+
+
+@contextmanager
+def within(deadline_s: float | None, attempts: Attempts) -> Iterator[None]:
+    """Give up on providers after `deadline_s` seconds; `None`: never.
+
+    Raises:
+        ProviderTimeout: The time is over; its phase is `deadline`.
+    """
+    if deadline_s is None:
+        yield
+        return
+    try:
+        with fail_after(deadline_s):
+            yield
+    except TimeoutError:
+        message = f"no answer within the request's deadline of {deadline_s:g} s; allow more time"
+        error = ProviderTimeout(message, provider="", phase="deadline")
+        error.attempts = tuple(attempts.made)
+        raise error from None
 
 
 async def complete(
@@ -101,9 +134,7 @@ async def complete(
     for target in targets:
         started_s = perf_counter()
         try:
-            reply = await target.client.complete(
-                ProviderCall(upstream_model=target.upstream_model, body=body)
-            )
+            reply = await target.client.complete(target.call(body))
         except ProviderError as failure:
             attempts.failed(target, failure, started_s)
             continue
@@ -172,7 +203,7 @@ async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attemp
 
 
 async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
-    context = target.client.stream(ProviderCall(upstream_model=target.upstream_model, body=body))
+    context = target.client.stream(target.call(body))
     stream = await context.__aenter__()
     first: deque[dict[str, Any]] = deque()
     rest = aiter(stream)
@@ -181,6 +212,12 @@ async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
             first.append(chunk)
             if commits(chunk):
                 break
+        else:
+            raise ProviderError(
+                f"provider {target.provider!r}: the stream ended without a token",
+                provider=target.provider,
+                code="provider_malformed",
+            )
     except BaseException as error:
         await context.__aexit__(type(error), error, error.__traceback__)
         raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -23,6 +24,10 @@ Headers = list[tuple[bytes, bytes]]
 """Response headers, as ASGI wants them: lower-case names, latin-1 values."""
 
 _OUR_HEADER = b"x-pointsman-"
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+WATCH_AFTER_S = 0.03
+"""How long an answer may take before its client is watched; within the 100 ms of the HTTP contract."""
 
 
 class ClientGone(Exception):
@@ -70,13 +75,36 @@ async def _read_body(scope: Scope, receive: Receive, max_body_bytes: int) -> byt
     )
 
 
-def our_headers(scope: Scope) -> dict[str, str]:
-    """The `x-pointsman-*` request headers, by what follows that prefix."""
+def read_headers(scope: Scope) -> dict[str, str]:
+    """The `x-pointsman-*` request headers, by what follows that prefix.
+
+    Raises:
+        RequestError: A web page of another site sent the request, or the body is compressed.
+    """
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         if name.startswith(_OUR_HEADER):
             found[name[len(_OUR_HEADER) :].decode("latin-1")] = value.decode("latin-1")
+        elif name == b"origin":
+            _check_origin(value.decode("latin-1"))
+        elif name == b"content-encoding" and value.lower() != b"identity":
+            encoding = value.decode("latin-1")
+            raise RequestError(
+                f"content-encoding {encoding!r:.40} is not understood; send the body uncompressed",
+                code="caller_unsupported_encoding",
+                status=415,
+            )
     return found
+
+
+def _check_origin(origin: str) -> None:
+    """Refuse what a browser sends for another site's page: any page could spend the user's money."""
+    if urlsplit(origin).hostname not in _LOOPBACK_NAMES:
+        raise RequestError(
+            f"origin {origin!r:.100} is not this machine; call the gateway from a program, not a web page",
+            code="caller_foreign_origin",
+            status=403,
+        )
 
 
 def encode_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
@@ -136,27 +164,35 @@ class ClientWatch:
     """Cancels the task it was made in when the client goes away.
 
     `with ClientWatch(receive): ...` around the waiting for providers; leaving it because of the client raises
-    `ClientGone` instead of the cancellation.
+    `ClientGone` instead of the cancellation. The watching task (30 µs) is started only for answers that take
+    longer than `WATCH_AFTER_S`: an early leaver is noticed then.
     """
 
-    __slots__ = ("_is_gone", "_receive", "_task", "_watch")
+    __slots__ = ("_is_gone", "_loop", "_receive", "_task", "_timer", "_watch")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._is_gone = False
+        self._watch: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("ClientWatch needs a running asyncio task")
         self._task = task
-        self._watch = asyncio.get_running_loop().create_task(self._wait())
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(WATCH_AFTER_S, self._start)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        self._watch.cancel()
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._is_gone and kind is asyncio.CancelledError:
             self._task.uncancel()
             raise ClientGone from None
+
+    def _start(self) -> None:
+        self._watch = self._loop.create_task(self._wait())
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

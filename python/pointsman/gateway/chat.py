@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pointsman._native import Decision
+    from pointsman.execution.direct import Target
     from pointsman.router import ChatRequest, CompletionStream
-    from pointsman.types import Attempt, Usage
+    from pointsman.types import Attempt, Completion, Usage
 
 
 class RouteEndpoint(RoutedEndpoint):
@@ -49,6 +50,7 @@ class ChatEndpoint(RoutedEndpoint):
         if chat.explain:
             body["pointsman_metadata"] = explained(
                 decision,
+                answered_by=answer,
                 attempts=answer.attempts,
                 usage=answer.usage,
                 cost_usd=answer.cost_usd,
@@ -68,9 +70,7 @@ class ChatEndpoint(RoutedEndpoint):
         exchange.has_begun = True
         await start_events(
             exchange.send,
-            stream_headers(
-                stream.decision, stream.target, len(stream.attempts.made), overhead_us, stream.headers
-            ),
+            stream_headers(stream.decision, stream.target, stream.attempts.made, overhead_us, stream.headers),
         )
         try:
             async for chunk in stream:
@@ -95,6 +95,7 @@ def _as_asked(chunk: dict[str, Any], wants_usage: bool) -> dict[str, Any]:
 def _explanation_chunk(stream: CompletionStream, overhead_us: float) -> dict[str, Any]:
     metadata = explained(
         stream.decision,
+        answered_by=stream.target,
         attempts=stream.attempts.made,
         usage=stream.usage,
         cost_usd=stream.cost_usd,
@@ -114,6 +115,7 @@ def _explanation_chunk(stream: CompletionStream, overhead_us: float) -> dict[str
 def explained(
     decision: Decision,
     *,
+    answered_by: Completion | Target,
     attempts: Sequence[Attempt],
     usage: Usage,
     cost_usd: float,
@@ -122,6 +124,11 @@ def explained(
 ) -> dict[str, Any]:
     """The `pointsman_metadata` object: the Decision, and what came of it."""
     metadata: dict[str, Any] = orjson.loads(decision.to_json(overhead_us))
+    metadata["answered_by"] = {
+        "deployment": answered_by.deployment,
+        "model": answered_by.model,
+        "provider": answered_by.provider,
+    }
     metadata["attempts"] = [asdict(attempt) for attempt in attempts]
     metadata["usage"] = asdict(usage)
     metadata["cost_usd"] = cost_usd

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pointsman.gateway.asgi import ClientGone, our_headers, read_json, send_json
-from pointsman.gateway.failure import Failure
+from pointsman.gateway.asgi import ClientGone, read_headers, read_json, send_json
+from pointsman.gateway.failure import Failure, ShuttingDown
 from pointsman.gateway.headers import failure_headers
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class Exchange:
 
     async def decide(self) -> tuple[ChatRequest, Decision]:
         """Read the body and decide."""
+        headers = read_headers(self.scope)
         max_body_bytes = int(self.router.registry.server.max_body_mb * 2**20)
         body = await read_json(self.scope, self.receive, max_body_bytes)
-        chat = self.router.parse(body, our_headers(self.scope))
+        chat = self.router.parse(body, headers)
         self.decision = decision = self.router.decide_request(chat)
         return chat, decision
 
@@ -53,7 +55,8 @@ class Exchange:
         """Answer an error, unless an answer has begun."""
         failure = Failure.of(error, self.decision.decision_id if self.decision else None)
         if not self.has_begun:
-            headers = failure_headers(failure, self.decision, self.elapsed_us)
+            overhead_us = self.elapsed_us - failure.upstream_ms * 1e3
+            headers = failure_headers(failure, self.decision, overhead_us)
             await send_json(self.send, failure.status, failure.body, headers)
 
 
@@ -70,6 +73,8 @@ class RoutedEndpoint:
             await self.answer(exchange)
         except ClientGone:
             return
+        except asyncio.CancelledError:  # the server gave up waiting for us after SIGTERM
+            await exchange.fail(ShuttingDown())
         except Exception as error:  # the gateway's edge: whatever it is becomes an OpenAI-shaped error
             await exchange.fail(error)
 

@@ -47,6 +47,13 @@ _TYPE_BY_FAULT = {
 }
 
 
+class ShuttingDown(PointsmanError):
+    """The gateway ends before the answer is there."""
+
+    def __init__(self) -> None:
+        super().__init__("the gateway is shutting down and this answer took too long; ask again")
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An error as the client sees it.
@@ -56,12 +63,14 @@ class Failure:
         body: `{"error": {message, type, code, param, decision_id}}`, with `candidates` when infeasible.
         retry_after_s: Seconds after which another try may succeed, if known.
         attempts: Number of calls made.
+        upstream_ms: Time spent waiting for providers.
     """
 
     status: int
     body: dict[str, Any]
     retry_after_s: int | None = None
     attempts: int = 0
+    upstream_ms: float = 0.0
 
     @staticmethod
     def of(error: Exception, decision_id: str | None = None) -> Failure:
@@ -74,6 +83,8 @@ class Failure:
             return Failure(error.status, _body(str(error), error.code, error.param, decision_id))
         if isinstance(error, InvalidInput):
             return Failure(400, _body(str(error), "caller_invalid_request", _param(str(error)), decision_id))
+        if isinstance(error, ShuttingDown):
+            return Failure(503, _body(str(error), "pointsman_shutting_down", None, decision_id))
         if isinstance(error, PointsmanError):
             return Failure(500, _body(str(error), "pointsman_error", None, decision_id))
         _LOG.error("request failed inside pointsman (decision %s)", decision_id, exc_info=error)
@@ -118,7 +129,8 @@ def _provider_failure(error: ProviderError, decision_id: str | None) -> Failure:
     if error.code == "provider_rate_limited":
         body["error"]["type"] = "rate_limit_error"
     retry_after_s = None if error.retry_after_s is None else math.ceil(error.retry_after_s)
-    return Failure(status, body, retry_after_s, len(error.attempts))
+    upstream_ms = sum(attempt.latency_ms for attempt in error.attempts)
+    return Failure(status, body, retry_after_s, len(error.attempts), upstream_ms)
 
 
 def _param(message: str) -> str | None:

@@ -7,57 +7,83 @@ from typing import TYPE_CHECKING
 from pointsman.gateway.asgi import Headers, encode_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pointsman._native import Decision
     from pointsman.execution.direct import Target
     from pointsman.gateway.failure import Failure
-    from pointsman.types import Completion
+    from pointsman.types import Attempt, Completion
+
+
+# What every answer's headers name; an error has `none` where there is nothing to say.
+_NONE = dict.fromkeys(
+    (
+        "x-pointsman-decision-id",
+        "x-pointsman-model",
+        "x-pointsman-deployment",
+        "x-pointsman-provider",
+        "x-pointsman-strategy",
+        "x-pointsman-policy-version",
+        "x-pointsman-reason",
+        "x-pointsman-predicted-quality",
+        "x-pointsman-confidence",
+        "x-pointsman-baseline-cost-usd",
+        "x-pointsman-cache",
+    ),
+    "none",
+)
 
 
 def completion_headers(answer: Completion) -> Headers:
     """Headers of a whole answer; costs are what it cost."""
+    choice = _choice(answer.decision, answer.deployment, answer.model, answer.provider, answer.attempts)
+    costs = _costs(answer.cost_usd, answer.baseline_cost_usd)
     return encode_headers(
-        {
-            **_choice(answer.decision, answer.deployment, answer.model, answer.provider),
-            "x-pointsman-cost-usd": f"{answer.cost_usd:.9f}",
-            "x-pointsman-baseline-cost-usd": f"{answer.baseline_cost_usd:.9f}",
-            "x-pointsman-attempts": str(len(answer.attempts)),
-            "x-pointsman-overhead-us": f"{answer.overhead_us:.1f}",
-            **answer.headers,
-        }
+        {**choice, **costs, **_effort(len(answer.attempts), answer.overhead_us), **answer.headers}
     )
 
 
 def stream_headers(
-    decision: Decision, target: Target, n_attempts: int, overhead_us: float, upstream: Mapping[str, str]
+    decision: Decision,
+    target: Target,
+    attempts: Sequence[Attempt],
+    overhead_us: float,
+    upstream: Mapping[str, str],
 ) -> Headers:
     """Headers of a stream; costs are the predicted ones, as nothing is spent yet."""
-    choice = _choice(decision, target.deployment, target.model, target.provider)
-    return encode_headers({**choice, **_predicted(decision, n_attempts, overhead_us), **upstream})
+    choice = _choice(decision, target.deployment, target.model, target.provider, attempts)
+    costs = _costs(decision.predicted_cost_usd, decision.baseline_cost_usd)
+    return encode_headers({**choice, **costs, **_effort(len(attempts), overhead_us), **upstream})
 
 
 def decision_headers(decision: Decision, overhead_us: float) -> Headers:
-    """Headers of a decision that nobody was called for."""
-    choice = _choice(decision, decision.deployment, decision.model, decision.provider)
-    return encode_headers({**choice, **_predicted(decision, 0, overhead_us)})
+    """Headers of a decision that nobody was called for; costs are the predicted ones."""
+    choice = _choice(decision, decision.deployment, decision.model, decision.provider, ())
+    costs = _costs(decision.predicted_cost_usd, decision.baseline_cost_usd)
+    return encode_headers({**choice, **costs, **_effort(0, overhead_us)})
 
 
 def failure_headers(failure: Failure, decision: Decision | None, overhead_us: float) -> Headers:
-    """Headers of an error; those of the decision too, if one was made."""
-    pairs: dict[str, str] = {}
+    """Headers of an error: it cost nothing, and names the decision if one was made."""
+    pairs = dict(_NONE)
     if decision is not None:
-        pairs |= _choice(decision, decision.deployment, decision.model, decision.provider)
+        pairs |= _choice(decision, decision.deployment, decision.model, decision.provider, ())
+        pairs |= _costs(0.0, decision.baseline_cost_usd)
     elif decision_id := failure.body["error"]["decision_id"]:
         pairs["x-pointsman-decision-id"] = decision_id
-    pairs["x-pointsman-attempts"] = str(failure.attempts)
-    pairs["x-pointsman-overhead-us"] = f"{overhead_us:.1f}"
+    pairs["x-pointsman-cost-usd"] = _usd(0.0)
+    pairs |= _effort(failure.attempts, overhead_us)
     if failure.retry_after_s is not None:
         pairs["retry-after"] = str(failure.retry_after_s)
     return encode_headers(pairs)
 
 
-def _choice(decision: Decision, deployment: str, model: str, provider: str) -> dict[str, str]:
+def _choice(
+    decision: Decision, deployment: str, model: str, provider: str, attempts: Sequence[Attempt]
+) -> dict[str, str]:
+    reason = decision.reason
+    if deployment != decision.deployment and attempts:
+        reason = f"fallback from {decision.deployment} ({attempts[0].error_code}); chosen first: {reason}"
     return {
         "x-pointsman-decision-id": decision.decision_id,
         "x-pointsman-model": model,
@@ -65,17 +91,21 @@ def _choice(decision: Decision, deployment: str, model: str, provider: str) -> d
         "x-pointsman-provider": provider,
         "x-pointsman-strategy": decision.strategy,
         "x-pointsman-policy-version": decision.policy_version,
-        "x-pointsman-reason": decision.reason,
+        "x-pointsman-reason": reason,
         "x-pointsman-predicted-quality": f"{decision.predicted_quality:.4f}",
         "x-pointsman-confidence": f"{decision.confidence:.4f}",
         "x-pointsman-cache": "miss",
     }
 
 
-def _predicted(decision: Decision, n_attempts: int, overhead_us: float) -> dict[str, str]:
-    return {
-        "x-pointsman-cost-usd": f"{decision.predicted_cost_usd:.9f}",
-        "x-pointsman-baseline-cost-usd": f"{decision.baseline_cost_usd:.9f}",
-        "x-pointsman-attempts": str(n_attempts),
-        "x-pointsman-overhead-us": f"{overhead_us:.1f}",
-    }
+def _costs(cost_usd: float, baseline_cost_usd: float) -> dict[str, str]:
+    return {"x-pointsman-cost-usd": _usd(cost_usd), "x-pointsman-baseline-cost-usd": _usd(baseline_cost_usd)}
+
+
+def _effort(n_attempts: int, overhead_us: float) -> dict[str, str]:
+    return {"x-pointsman-attempts": str(n_attempts), "x-pointsman-overhead-us": f"{overhead_us:.1f}"}
+
+
+def _usd(cost_usd: float) -> str:
+    """Exact to the nano-dollar, never in exponent form."""
+    return f"{cost_usd:.9f}"

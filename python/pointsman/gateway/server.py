@@ -17,7 +17,7 @@ from pointsman.errors import ConfigError
 if TYPE_CHECKING:
     import asyncio
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 # Seconds that answers under way get to finish after SIGTERM.
 _DRAIN_S = 30
@@ -37,7 +37,7 @@ class NoDelayProtocol(HttpToolsProtocol):
         super().connection_made(transport)
 
 
-def server_settings(app: Starlette, host: str, port: int) -> uvicorn.Config:
+def server_settings(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     """Uvicorn's settings for the gateway.
 
     Raises:

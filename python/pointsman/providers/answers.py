@@ -6,17 +6,30 @@ import math
 import re
 import time
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
 from pointsman.errors import ProviderError
+from pointsman.providers.transport import malformed
 from pointsman.types import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from pointsman.providers.provider import ProviderSettings
 
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_MAX_CHARS = 1000
+"""Length at which a text of an upstream's error is clipped; ours in the gateway are no longer."""
+_MAX_ENTRIES = 64
+_MAX_DEPTH = 8
+"""Bounds of an upstream's error object; those of OpenAI have four entries in one level."""
+_MIN_SECRET_CHARS = 4
+"""A header's value may be a word like `1` or `eu`; masking those would garble every message."""
+
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 # Status -> (code, retryable). Another provider may do better where ours refuses the key or is out of credit.
@@ -114,22 +127,55 @@ def parsed(provider: str, status: int, body: bytes) -> dict[str, Any]:
     return document
 
 
-def checked_completion(provider: str, status: int, body: bytes) -> dict[str, Any]:
-    """Return a 2xx chat completion.
+def checked_completion(
+    provider: str, status: int, body: bytes, secrets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return a 2xx chat completion: an object with at least one choice that has a message.
 
     Raises:
         ProviderError: `provider_malformed`, or what an error object inside a 200 says.
     """
     document = parsed(provider, status, body)
-    if isinstance(document.get("choices"), list):
-        return document
-    if document.get("error"):
-        raise embedded_error(provider, document["error"])
-    raise _malformed(provider, status, "an object without `choices`")
+    choices = document.get("choices")
+    if not choices and document.get("error"):
+        raise embedded_error(provider, document["error"], secrets)
+    if not isinstance(choices, list) or not choices:
+        raise _malformed(provider, status, "an object without `choices`")
+    if not all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices):
+        raise _malformed(provider, status, "a choice without a message object")
+    return document
 
 
-def embedded_error(provider: str, error: object) -> ProviderError:
+def checked_chunk(provider: str, payload: bytes, secrets: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a chunk of a stream. Its choices, if it has any, are objects, and their deltas too.
+
+    Raises:
+        ProviderError: `provider_malformed`, or what an error event says.
+    """
+    try:
+        chunk = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        chunk = None
+    if not isinstance(chunk, dict):
+        raise malformed(provider, "an event of the stream is not a JSON object", status=200)
+    choices = chunk.get("choices")
+    if not choices:
+        if chunk.get("error"):
+            raise embedded_error(provider, chunk["error"], secrets)
+        choices = []
+    if not isinstance(choices, list) or not all(map(_is_choice, choices)):
+        raise malformed(provider, "an event of the stream has `choices` that are not choices", status=200)
+    return chunk
+
+
+def _is_choice(choice: object) -> bool:
+    # A null delta is what some servers send with the finish reason.
+    return isinstance(choice, dict) and isinstance(choice.get("delta") or {}, dict)
+
+
+def embedded_error(provider: str, error: object, secrets: Sequence[str] = ()) -> ProviderError:
     """The error that came where an answer was due: inside a 200, or as a stream's event."""
+    error = fit_to_show(error, secrets)
     status = error.get("code", error.get("status")) if isinstance(error, dict) else None
     if isinstance(status, str) and status.isdecimal():
         status = int(status)
@@ -147,19 +193,45 @@ def embedded_error(provider: str, error: object) -> ProviderError:
     )
 
 
+def secrets_of(settings: ProviderSettings) -> tuple[str, ...]:
+    """What of a provider's settings nobody may see, longest first: key, headers, the proxy's credentials."""
+    values = [settings.api_key or "", *settings.headers.values()]
+    found = {part for value in values for part in (value, value.rpartition(" ")[2])}
+    if settings.proxy:
+        found |= {settings.proxy, urlsplit(settings.proxy).password or ""}
+    found |= {unquote(value) for value in found}
+    return tuple(sorted((value for value in found if len(value) >= _MIN_SECRET_CHARS), key=len, reverse=True))
+
+
+def fit_to_show(value: Any, secrets: Sequence[str], depth: int = _MAX_DEPTH) -> Any:
+    """Return what upstream said with secrets masked, texts clipped and containers cut, keys included."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+        return value if len(value) <= _MAX_CHARS else value[:_MAX_CHARS] + "..."
+    if not isinstance(value, dict | list):
+        return value
+    if not depth:
+        return "..."
+    if isinstance(value, list):
+        return [fit_to_show(item, secrets, depth - 1) for item in value[:_MAX_ENTRIES]]
+    return {
+        fit_to_show(key, secrets): fit_to_show(item, secrets, depth - 1)
+        for key, item in islice(value.items(), _MAX_ENTRIES)
+    }
+
+
 def error_of(
-    provider: str, status: int, headers: Mapping[str, str], body: bytes, *, secret: str | None = None
+    provider: str, status: int, headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str] = ()
 ) -> ProviderError:
     """The error that an answer with a status other than 2xx stands for.
 
     The message holds the status and the upstream's error type, never its text: providers quote keys and
-    prompts in it. The error object is passed on only where the caller is at fault, with `secret` masked.
+    prompts in it. The error object is passed on only where the caller is at fault, `fit_to_show`.
     """
     code, retryable = _classified(status)
-    if secret:
-        body = body.replace(secret.encode(), b"***")
     try:
-        document = orjson.loads(body)
+        document = fit_to_show(orjson.loads(body), secrets)
     except orjson.JSONDecodeError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None

@@ -1,10 +1,10 @@
 """The transport of the hot path: HTTP/1.1 over asyncio, parsed by httptools.
 
-Why there is one beside pyreqwest and httpx: an answered call costs less CPU than with either of them
-(`benches/bench_http_clients.py`), it has no threads that could outlive the interpreter or be lost in a fork,
-and cancelling a call closes its connection at once, which pyreqwest cannot do before the answer's headers are
-there. It speaks what a chat API needs and no more: no HTTP/2, no proxies, no redirects. `default_transport`
-uses httpx for those.
+Why there is one beside pyreqwest and httpx: it has no threads that could outlive the interpreter or be lost
+in a fork, and cancelling a call closes its connection at once, which pyreqwest cannot do before the
+answer's headers are there. It costs about the CPU of bare pyreqwest or less, and less than half of
+`PyreqwestTransport` (`benches/bench_http_clients.py`). It speaks what a chat API needs and no more: no
+HTTP/2, no proxies, no redirects. `default_transport` uses httpx for those.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 from pointsman.providers._http1 import Connection, ConnectionLostError, NotHttpError, PhaseTimeoutError
 from pointsman.providers.transport import (
     FINISH_S,
     Body,
-    HttpReply,
+    Sender,
+    begin,
     check_header,
+    closing,
+    forget_closed_loops,
     malformed,
     raise_timeout,
     tls_context,
@@ -55,20 +57,13 @@ class _Origin(NamedTuple):
     path: str
 
 
-class AsyncioTransport:
+class AsyncioTransport(Sender):
     """HTTP/1.1 with keep-alive. Use from asyncio; any number of loops, each with its own connections."""
 
     def __init__(self, settings: TransportSettings) -> None:
-        for name, value in settings.headers.items():
-            check_header(name, value)
-        self.settings = settings
+        super().__init__(settings)
         self._heads: dict[tuple[str, str], bytes] = {}
-        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
-
-    async def send(self, call: HttpCall) -> HttpReply:
-        """Send a request and read the whole answer."""
-        async with _Exchange(self, call) as answer:
-            return HttpReply(answer.status, answer.headers, await answer.read())
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
     def stream(self, call: HttpCall) -> _Exchange:
         """Send a request; entering waits for status and headers, leaving closes."""
@@ -76,14 +71,15 @@ class AsyncioTransport:
 
     async def aclose(self) -> None:
         """Close the idle connections of the running loop; calls under way keep theirs until they end."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        pool = self._pools.get(asyncio.get_running_loop())
         if pool is not None:
-            pool.close()
+            await pool.aclose()
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
+            forget_closed_loops(self._pools)
             pool = self._pools[loop] = _Pool(self)
         return pool
 
@@ -119,6 +115,7 @@ class _Pool:
         self._loop = asyncio.get_running_loop()
         self._idle: dict[tuple[str, int, bool], list[Connection]] = {}
         self._is_closed = False
+        self._at_end = begin(closing(self._close))
 
     def take(self, origin: _Origin) -> Connection | None:
         """Return the connection that has been idle for the shortest time, if one is usable."""
@@ -165,8 +162,12 @@ class _Pool:
         connection.idle_since_s = self._loop.time()
         self._idle.setdefault(origin[:3], []).append(connection)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close what is idle; what is given back later is closed then."""
+        await self._at_end.aclose()
+
+    async def _close(self) -> None:
+        self._owner._pools.pop(self._loop, None)
         self._is_closed = True
         for idle in self._idle.values():
             for connection in idle:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from pointsman.errors import ConfigError
+from pointsman.errors import ConfigError, RequestError
+from pointsman.providers._environment import is_http_url, proxy_of_environment
 from pointsman.providers.openai import OpenAIProvider
-from pointsman.providers.transport import TransportSettings
+from pointsman.providers.transport import TransportSettings, check_header
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pointsman.providers.provider import Provider, ProviderSettings
     from pointsman.providers.transport import Transport
 
@@ -21,7 +22,8 @@ def build_provider(settings: ProviderSettings) -> Provider:
     """Return the adapter for a provider. Opens nothing: connections are made by the first call.
 
     Raises:
-        ConfigError: An unknown `kind`, a `base_url` that is no URL, or a transport that is not installed.
+        ConfigError: An unknown `kind`, URLs or headers that no request can carry, or a transport that cannot
+            do what the settings ask.
     """
     problems = list(_problems(settings))
     if problems:
@@ -70,7 +72,7 @@ def transport_settings(settings: ProviderSettings) -> TransportSettings:
         headers=headers,
         connect_s=settings.timeouts.connect_s,
         http2=settings.http2,
-        proxy=settings.proxy or _proxy_of_environment(settings.base_url),
+        proxy=settings.proxy or proxy_of_environment(settings.base_url),
         ca_file=settings.ca_file,
     )
 
@@ -99,23 +101,36 @@ def _is_asyncio() -> bool:
     return True
 
 
-def _proxy_of_environment(base_url: str) -> str | None:
-    parts = urlsplit(base_url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def _problems(settings: ProviderSettings) -> list[str]:
+def _problems(settings: ProviderSettings) -> Iterator[str]:
     where = f"providers.{settings.name}"
-    problems = []
     if settings.kind != "openai":
-        problems.append(f"{where}.kind: {settings.kind!r} is not known; use 'openai'")
-    parts = urlsplit(settings.base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        problems.append(
+        yield f"{where}.kind: {settings.kind!r} is not known; use 'openai'"
+    if not is_http_url(settings.base_url):
+        yield (
             f"{where}.base_url: {settings.base_url!r} is not an http(s) URL; "
             "give one like 'https://api.example.com/v1'"
         )
-    return problems
+        return
+    shared = transport_settings(settings)
+    for name, value in shared.headers.items():
+        try:
+            check_header(name, value)
+        except RequestError as error:
+            yield f"{where}: {error}"
+    if settings.proxy and not is_http_url(settings.proxy):
+        yield f"{where}.proxy: not an http:// or https:// URL with a host; give one like 'http://127.0.0.1:3128'"
+    if settings.transport == "asyncio":
+        yield from _beyond_asyncio(settings, shared, f"{where}.transport")
+
+
+def _beyond_asyncio(settings: ProviderSettings, shared: TransportSettings, where: str) -> Iterator[str]:
+    """What the asyncio transport would silently leave out."""
+    if settings.http2:
+        yield f"{where}: asyncio speaks no HTTP/2; use 'auto', or drop http2"
+    if settings.proxy:
+        yield f"{where}: asyncio speaks to no proxy; use 'auto', or drop proxy"
+    elif shared.proxy:
+        yield (
+            f"{where}: asyncio speaks to no proxy, and HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names one; "
+            "use 'auto', or add the host to NO_PROXY"
+        )

@@ -9,11 +9,12 @@ import orjson
 
 from pointsman.errors import ProviderError, RequestError
 from pointsman.providers.answers import (
+    checked_chunk,
     checked_completion,
-    embedded_error,
     error_of,
     parsed,
     passed_on,
+    secrets_of,
     usage_of,
 )
 from pointsman.providers.provider import ProviderReply
@@ -43,6 +44,7 @@ class OpenAIProvider:
 
     def __init__(self, settings: ProviderSettings, transport: Callable[[], Transport]) -> None:
         self.settings = settings
+        self._secrets = secrets_of(settings)
         self._transport = transport
         base_url = settings.base_url.rstrip("/")
         self._chat_url = f"{base_url}/chat/completions"
@@ -55,24 +57,21 @@ class OpenAIProvider:
 
     async def complete(self, call: ProviderCall) -> ProviderReply:
         """Get a whole answer."""
-        body = {**call.body, "model": call.upstream_model}
+        body = _body_of(call)
         body.pop("stream", None)
         body.pop("stream_options", None)
         reply = await self._transport().send(self._http_call(call, body))
         if reply.status != 200:
             raise self._error(reply.status, reply.headers, reply.body)
-        answer = checked_completion(self.name, reply.status, reply.body)
+        answer = checked_completion(self.name, reply.status, reply.body, self._secrets)
         return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
 
     def stream(self, call: ProviderCall) -> _OpenAIStream:
         """Get an answer as a stream; leaving closes the upstream connection."""
         options = call.body.get("stream_options")
-        body = {
-            **call.body,
-            "model": call.upstream_model,
-            "stream": True,
-            "stream_options": {**(options if isinstance(options, dict) else {}), "include_usage": True},
-        }
+        body = _body_of(call)
+        body["stream"] = True
+        body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
         return _OpenAIStream(self, self._transport().stream(self._http_call(call, body)))
 
     async def list_models(self) -> list[str]:
@@ -104,7 +103,16 @@ class OpenAIProvider:
         return HttpCall("POST", self._chat_url, call.headers, data, self.settings.timeouts)
 
     def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        return error_of(self.name, status, headers, body, secret=self.settings.api_key)
+        return error_of(self.name, status, headers, body, secrets=self._secrets)
+
+
+def _body_of(call: ProviderCall) -> dict[str, Any]:
+    """The caller's body for this deployment: its model, and its tier or none."""
+    body = {**call.body, "model": call.upstream_model}
+    body.pop("service_tier", None)
+    if call.service_tier is not None:
+        body["service_tier"] = call.service_tier
+    return body
 
 
 class _OpenAIStream:
@@ -149,7 +157,7 @@ class _OpenAIStream:
         if content_type == "text/event-stream":
             return
         if content_type == "application/json":
-            checked_completion(provider.name, http.status, await http.read())
+            checked_completion(provider.name, http.status, await http.read(), provider._secrets)
         shown = content_type if content_type.isascii() and content_type.isprintable() else "?"
         raise malformed(
             provider.name, f"answered a stream with content-type {shown[:60]!r}; check base_url", status=200
@@ -197,19 +205,10 @@ class _OpenAIStream:
         )
 
     def _chunk(self, payload: bytes) -> dict[str, Any]:
-        try:
-            chunk = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            chunk = None
-        if not isinstance(chunk, dict):
-            raise malformed(self._provider.name, "an event of the stream is not a JSON object", status=200)
-        choices = chunk.get("choices")
-        if chunk.get("error") and not choices:
-            raise embedded_error(self._provider.name, chunk["error"])
-        if isinstance(choices, list):
-            for choice in choices:
-                if isinstance(choice, dict) and choice.get("finish_reason"):
-                    self._is_finished = True
+        chunk = checked_chunk(self._provider.name, payload, self._provider._secrets)
+        for choice in chunk.get("choices") or ():
+            if choice.get("finish_reason"):
+                self._is_finished = True
         if chunk.get("usage"):
             self.usage = usage_of(chunk) or self.usage
         return chunk

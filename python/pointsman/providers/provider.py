@@ -51,13 +51,16 @@ class ProviderCall:
 
     Attributes:
         upstream_model: What the provider calls the model.
-        body: OpenAI chat body; the adapter sets `model`, `stream` and `stream_options`.
+        body: OpenAI chat body; the adapter sets `model`, `service_tier`, `stream` and `stream_options`.
         headers: Further headers of this request.
+        service_tier: The deployment's tier as the provider calls it; `None`: its default. The adapter sends
+            this in place of the body's, which is a wish that the decision has already weighed.
     """
 
     upstream_model: str
     body: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

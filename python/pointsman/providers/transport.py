@@ -8,16 +8,19 @@ connection at once (`PyreqwestTransport` documents where it cannot).
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
+
+from anyio import CancelScope
 
 from pointsman.errors import ProviderError, ProviderTimeout, ProviderUnreachable, RequestError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -167,6 +170,56 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections. Safe to call twice; a later call opens new ones."""
+
+
+class Sender:
+    """What the transports have in common: checked headers, and whole answers read from streamed ones."""
+
+    def __init__(self, settings: TransportSettings) -> None:
+        for name, value in settings.headers.items():
+            check_header(name, value)
+        self.settings = settings
+
+    async def send(self, call: HttpCall) -> HttpReply:
+        """Send a request and read the whole answer."""
+        async with self.stream(call) as answer:
+            return HttpReply(answer.status, answer.headers, await answer.read())
+
+    def stream(self, call: HttpCall) -> AbstractAsyncContextManager[HttpStream]:
+        """Send a request; entering waits for status and headers, leaving closes."""
+        raise NotImplementedError
+
+
+async def closing(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None]:
+    """Call `close` when the running loop shuts down, before it is closed.
+
+    asyncio and trio end the async generators they have seen begin; that is the one moment, after the last
+    task, at which connections can still be closed. Keep the generator: it closes too when it is lost.
+    """
+    try:
+        yield
+    finally:
+        with CancelScope(shield=True):
+            await close()
+
+
+def begin(generator: AsyncGenerator[None]) -> AsyncGenerator[None]:
+    """Run a generator to its first `yield`, which it reaches without waiting; the loop knows it then."""
+    with suppress(StopIteration):
+        generator.__anext__().__await__().__next__()
+    return generator
+
+
+def forget_closed_loops(by_loop: dict[Any, Any]) -> None:
+    """Take out what belongs to asyncio loops that are closed.
+
+    It does not go by itself, whatever kind the references to the loop are: connections hold their loop. Once
+    out, the garbage collector closes what a loop left open that was closed without being shut down.
+    """
+    # A copy in one step: another thread's loop may be added meanwhile.
+    for loop in list(by_loop):
+        if isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed():
+            by_loop.pop(loop, None)
 
 
 def raise_timeout(settings: TransportSettings, phase: str, limit_s: float) -> NoReturn:

@@ -3,7 +3,7 @@
 from pointsman.registry.document import build_catalog_document
 from pointsman.registry.policies import Policy
 from pointsman.registry.prices import Price, PriceEntry, PriceList, price_list
-from pointsman.registry.registry import Registry, from_config, registry_from_config
+from pointsman.registry.registry import Registry, registry_from_config
 
 __all__ = [
     "Policy",
@@ -12,7 +12,6 @@ __all__ = [
     "PriceList",
     "Registry",
     "build_catalog_document",
-    "from_config",
     "price_list",
     "registry_from_config",
 ]

@@ -1,6 +1,7 @@
 """The built-in price list: what models cost and can do, by name.
 
-`prices.json.gz` is made by `tools/build_price_list.py`; nothing is read before the first look-up.
+`prices.json.gz` is made by `tools/build_price_list.py`; nothing is read before the first look-up. Its
+`long_context` prices are left there: a deployment of the catalog has one price, whatever the input's length.
 """
 
 from __future__ import annotations
@@ -53,7 +54,6 @@ class PriceEntry:
         mode: `chat` or `responses` (served on `/v1/responses` only).
         price: Price of the default tier.
         batch: Price of the provider's batch jobs, if it has them; so `flex` and `priority`.
-        long_context: (tokens, price): the price that holds when the input is longer than so many tokens.
         context_window: Input tokens it takes, if known.
         max_output_tokens: Output tokens it gives at most, if known.
         capabilities: Of pointsman's closed list, sorted.
@@ -67,7 +67,6 @@ class PriceEntry:
     batch: Price | None
     flex: Price | None
     priority: Price | None
-    long_context: tuple[tuple[int, Price], ...]
     context_window: int | None
     max_output_tokens: int | None
     capabilities: tuple[str, ...]
@@ -153,7 +152,6 @@ def _entry(name: str, raw: Mapping[str, Any]) -> PriceEntry:
         batch=_price(raw.get("batch")),
         flex=_price(raw.get("flex")),
         priority=_price(raw.get("priority")),
-        long_context=tuple(_long_context(tier) for tier in raw.get("long_context", ())),
         context_window=raw.get("context_window"),
         max_output_tokens=raw.get("max_output_tokens"),
         capabilities=tuple(raw.get("capabilities", ())),
@@ -163,8 +161,3 @@ def _entry(name: str, raw: Mapping[str, Any]) -> PriceEntry:
 
 def _price(raw: Mapping[str, int] | None) -> Price | None:
     return Price(**raw) if raw else None
-
-
-def _long_context(tier: Mapping[str, int]) -> tuple[int, Price]:
-    prices = {key: value for key, value in tier.items() if key != "above_tokens"}
-    return tier["above_tokens"], Price(**prices)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import orjson
 
 from pointsman._native import Catalog
-from pointsman.errors import ConfigError, InvalidInput, UnknownName
+from pointsman.errors import ConfigError, InvalidInput
 from pointsman.registry.adapters import provider_settings
 from pointsman.registry.document import build_catalog_document
 from pointsman.registry.policies import Policy, build_policies
@@ -52,34 +51,6 @@ class Registry:
         """Deployments, in catalog order."""
         return self.config.deployments
 
-    @cached_property
-    def _by_name(self) -> dict[str, DeploymentSettings]:
-        return {deployment.name: deployment for deployment in self.deployments}
-
-    def deployment(self, name: str) -> DeploymentSettings:
-        """The settings of a deployment.
-
-        Raises:
-            UnknownName: No such deployment.
-        """
-        if name not in self._by_name:
-            raise UnknownName(_unknown("deployment", name, self._by_name))
-        return self._by_name[name]
-
-    def upstream_model(self, deployment: str) -> str:
-        """What the provider calls the model of a deployment; raises as `deployment`."""
-        return self.deployment(deployment).upstream_model
-
-    def resolve_policy(self, name: str) -> Policy:
-        """The policy of a name.
-
-        Raises:
-            UnknownName: No such policy.
-        """
-        if name not in self.policies:
-            raise UnknownName(_unknown("policy", name, self.policies))
-        return self.policies[name]
-
 
 def registry_from_config(config: Config) -> Registry:
     """The registry of a config.
@@ -98,14 +69,3 @@ def registry_from_config(config: Config) -> Registry:
         providers=provider_settings(config),
         policies=MappingProxyType(build_policies(config)),
     )
-
-
-_PLURALS = {"deployment": "deployments", "policy": "policies"}
-
-from_config = registry_from_config
-
-
-def _unknown(noun: str, name: str, known: Mapping[str, object]) -> str:
-    from pointsman.config.problems import suggest
-
-    return f"unknown {noun} {name!r}; {suggest(name, known, noun=_PLURALS[noun])}"

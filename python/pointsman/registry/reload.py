@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
     from pointsman.registry.registry import Registry
+
+_LOG = logging.getLogger("pointsman.registry")
 
 # Editors write in several steps; what comes within this time is one change.
 DEBOUNCE_MS = 100
@@ -44,13 +47,15 @@ class ConfigWatcher:
     """Watches a config file and hands on each new registry that is good.
 
     The directory is watched rather than the file, so that a rename over it and Kubernetes' swapped symlinks
-    are seen; only a change of the file's content counts. Works under asyncio and trio; watching needs
-    `watchfiles` (`pip install 'pointsman[gateway]'`).
+    are seen; only a change of the file's content counts. Works under asyncio and trio. Where watching fails
+    (`watchfiles` is not installed, the system's watches are used up), the file is polled.
 
     Attributes:
-        last_error: Problems of the newest file if it was refused, else empty.
-        last_error_at: Unix time of that refusal, seconds; `None` while the newest file is in use.
+        last_error: Problems of the newest file if it was refused, and of the watching when it has failed; a
+            good file clears it.
+        last_error_at: Unix time of the newest of these problems, seconds; `None` when there are none.
         n_reloads: How many registries were handed on.
+        is_polling: Whether watching has failed and the file is polled.
     """
 
     def __init__(
@@ -58,16 +63,19 @@ class ConfigWatcher:
         path: str | os.PathLike[str],
         on_change: OnChange,
         *,
+        current: Registry | None = None,
         load: Callable[[Path], Registry] = load_registry_file,
         debounce_ms: int = DEBOUNCE_MS,
         poll_ms: int = POLL_MS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Make a watcher of a file that has just been loaded.
+        """Make a watcher of a file.
 
         Args:
             path: The config file.
             on_change: Called (and awaited, if it is async) with each new good registry.
+            current: The registry in use, however long ago and in whichever process it was loaded: the watch
+                begins with a look whether the file still says that. `None`: it begins by handing one on.
             load: Makes the registry of the file; runs in a worker thread.
             debounce_ms: Changes within this time are one.
             poll_ms: How often to look at the file when the file system reports nothing.
@@ -77,12 +85,14 @@ class ConfigWatcher:
         self.last_error: list[str] = []
         self.last_error_at: float | None = None
         self.n_reloads = 0
+        self.is_polling = False
         self._on_change = on_change
         self._load = load
         self._debounce_ms = debounce_ms
         self._poll_ms = poll_ms
         self._clock = clock
-        self._seen = _fingerprint(self.path)
+        self._current = current
+        self._seen = b""
         self._asked = anyio.Event()
         self._stop = anyio.Event()
         self._turn = anyio.Lock()
@@ -90,14 +100,19 @@ class ConfigWatcher:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Watch until cancelled or `close` is called; once only.
 
-        Raises:
-            ModuleNotFoundError: `watchfiles` is not installed.
+        It has started when the newest file is in use, or refused.
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._serve_requests)
             tasks.start_soon(self._stop_when_cancelled)
+            await self._catch_up()
             task_status.started()
-            await self._watch()
+            try:
+                await self._watch()
+            except Exception as error:
+                # Whatever it was: a config that is no longer looked at would be noticed by nobody.
+                self._note_failed_watching(error)
+                await self._poll()
             tasks.cancel_scope.cancel()
 
     def request_reload(self) -> None:
@@ -110,19 +125,49 @@ class ConfigWatcher:
 
     async def reload(self) -> bool:
         """Load the file now and hand its registry on; returns whether it was good."""
+        return await self._reload(unless=None)
+
+    async def _reload(self, *, unless: Registry | None) -> bool:
+        """As `reload`; a registry made of the same config as `unless` is good, but not handed on."""
         self._seen = await anyio.to_thread.run_sync(_fingerprint, self.path)
         try:
             registry = await anyio.to_thread.run_sync(self._load, self.path)
-            handed_on = self._on_change(registry)
-            if inspect.isawaitable(handed_on):
-                await handed_on
+            if unless is None or registry.config != unless.config:
+                await self._hand_on(registry)
         except PointsmanError as error:
-            self.last_error = error.problems if isinstance(error, ConfigError) else [str(error)]
-            self.last_error_at = self._clock()
+            self._refuse(error.problems if isinstance(error, ConfigError) else [str(error)])
+            return False
+        except Exception as error:
+            # A mistake of the receiver's, or ours: it must not end the watch over the files to come.
+            _LOG.exception("%s: reloading failed", self.path)
+            self._refuse([f"{self.path}: reloading failed: {type(error).__name__}: {error}"])
             return False
         self.last_error, self.last_error_at = [], None
-        self.n_reloads += 1
         return True
+
+    async def _hand_on(self, registry: Registry) -> None:
+        handed_on = self._on_change(registry)
+        if inspect.isawaitable(handed_on):
+            await handed_on
+        self.n_reloads += 1
+
+    def _refuse(self, problems: list[str]) -> None:
+        self.last_error, self.last_error_at = problems, self._clock()
+
+    async def _catch_up(self) -> None:
+        """Take what the file has become since the registry in use was loaded."""
+        current, self._current = self._current, None
+        async with self._turn:
+            await self._reload(unless=current)
+
+    def _note_failed_watching(self, error: Exception) -> None:
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        cause = f"{type(error).__name__}: {error}"
+        problem = f"{self.path}: watching failed ({cause}): the file is read every {self._poll_ms} ms instead"
+        _LOG.warning("%s", problem)
+        self._refuse([*self.last_error, problem])
+        self.is_polling = True
 
     async def _serve_requests(self) -> None:
         while True:
@@ -157,6 +202,13 @@ class ConfigWatcher:
                     await self._reload_if_changed()
                     if _directories(self.path) != directories:
                         break
+
+    async def _poll(self) -> None:
+        while True:
+            with anyio.move_on_after(self._poll_ms / 1000):
+                await self._stop.wait()
+                return
+            await self._reload_if_changed()
 
     async def _reload_if_changed(self) -> None:
         if await anyio.to_thread.run_sync(_fingerprint, self.path) != self._seen:

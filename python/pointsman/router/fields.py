@@ -37,14 +37,6 @@ def integer(body: dict[str, Any], name: str, *, at_least: int) -> int | None:
     return value
 
 
-def string(body: dict[str, Any], name: str) -> str | None:
-    """Read `body[name]` as a string, or `None` where absent."""
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise RequestError(f"{name} must be a string, got {kind(value)}", param=name)
-    return value
-
-
 def mapping(body: dict[str, Any], name: str) -> dict[str, Any] | None:
     """Read `body[name]` as an object, or `None` where absent."""
     value = body.get(name)
@@ -153,13 +145,14 @@ def nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     return f"; known: {', '.join(prefix + each for each in sorted(known))}" if len(known) <= 16 else ""
 
 
-def kind(value: Any) -> str:
-    """Show a value in an error without ever showing a prompt: scalars as they are, the rest by kind."""
+def kind(value: Any, *, is_prompt: bool = False) -> str:
+    """Show a value in an error: short scalars as they are, the rest, and anything of a prompt, by kind."""
     if value is None:
         return "nothing"
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else f"{value!r:.40}"
     if isinstance(value, str):
-        return f"the string {value!r}" if len(value) <= 40 else f"a string of {len(value)} characters"
+        is_shown = len(value) <= 40 and not is_prompt
+        return f"the string {value!r}" if is_shown else f"a string of {len(value)} characters"
     names: dict[type, Literal["an object", "a list"]] = {dict: "an object", list: "a list"}
     return names.get(type(value), type(value).__name__)

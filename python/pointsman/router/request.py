@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import RequestError
 from pointsman.router.block import BLOCK_FIELDS, constrained, read_block, read_preferences
-from pointsman.router.fields import boolean, integer, kind, mapping, mappings, names, nearest, string
+from pointsman.router.fields import boolean, integer, kind, mapping, mappings, names, nearest, one_of
 from pointsman.types import Request
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ ROUTING_FIELDS = frozenset({"pointsman", "models", "provider"})
 COMMON_FIELDS = frozenset(
     {"model", "messages", "stream", "stream_options", "user", "metadata", "store", "service_tier", "n"}
 )
+
+_SERVICE_TIERS = one_of("auto", "default", "flex", "priority")
 
 # OpenAI's chat parameters, for `Router.complete(**parameters)`; from its API description 2.3.0.
 CHAT_PARAMETERS = frozenset(
@@ -79,7 +81,7 @@ class ChatRequest:
             max_output_tokens=_max_output_tokens(body),
             n_choices=integer(body, "n", at_least=1) or 1,
             stream=boolean(body, "stream"),
-            service_tier=string(body, "service_tier"),
+            service_tier=_service_tier(body),
             parameters=_parameters(body),
             allowed_models=_allowed_models(model, body, policy),
             constraints=constrained(policy.constraints, block),
@@ -119,9 +121,11 @@ def chat_body(messages: Any, model: str, stream: bool, arguments: dict[str, Any]
         else:
             known = (*BLOCK_FIELDS, *CHAT_PARAMETERS, "models", "provider", "extra_body")
             raise RequestError(f"unknown argument {name!r}{nearest(name, known)}", param=name)
+    body |= extra
     if block:
-        body["pointsman"] = block
-    return {**body, **extra}
+        # A block in `extra_body` adds to the arguments; it must not make a limit vanish.
+        body["pointsman"] = {**(body.get("pointsman") or {}), **block}
+    return body
 
 
 def _parameters(body: dict[str, Any]) -> tuple[str, ...]:
@@ -159,10 +163,16 @@ def _allowed_models(model: str, body: dict[str, Any], policy: Policy) -> tuple[s
     return (model, *(name for name in models or () if name != model))
 
 
+def _service_tier(body: dict[str, Any]) -> str | None:
+    tier = body.get("service_tier")
+    return None if tier is None else _SERVICE_TIERS(tier, "service_tier")
+
+
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = body.get("messages")
     if not isinstance(messages, list):
-        raise RequestError(f"messages must be a list of messages, got {kind(messages)}", param="messages")
+        seen = kind(messages, is_prompt=True)
+        raise RequestError(f"messages must be a list of messages, got {seen}", param="messages")
     if not messages:
         raise RequestError("messages is empty; send at least one message", param="messages")
     return messages

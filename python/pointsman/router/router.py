@@ -7,6 +7,7 @@ async with Router.from_config("pointsman.yaml") as router:
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
@@ -14,9 +15,11 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
+from anyio import CancelScope
+
 from pointsman._native import Core
-from pointsman.errors import RequestError, UnknownName
-from pointsman.execution.direct import Attempts, complete
+from pointsman.errors import PointsmanError, RequestError, UnknownName
+from pointsman.execution.direct import Attempts, complete, within
 from pointsman.providers import build_provider
 from pointsman.registry import Policy, Registry, registry_from_config
 from pointsman.router.fields import nearest
@@ -26,13 +29,14 @@ from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, estimated_u
 from pointsman.types import Completion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from pointsman._native import Decision
     from pointsman.providers import Provider, ProviderSettings
 
+_LOG = logging.getLogger("pointsman.router")
 _AVAILABLE_STRATEGIES = ("auto", "direct")
 
 
@@ -55,6 +59,7 @@ class Router:
         self._core = Core(registry.catalog)
         self._wiring = Wiring(registry, self._build(registry, {}))
         self._retired: list[Wiring] = []
+        self._is_closed = False
 
     @classmethod
     def from_config(
@@ -107,9 +112,7 @@ class Router:
         try:
             return self._core.decide(chat.request, now_s=time.time(), seed=random.getrandbits(64))
         except UnknownName as error:
-            raise RequestError(
-                str(error.args[0]), code="caller_model_not_found", param="model", status=404
-            ) from None
+            raise _unknown_name(str(error.args[0])) from None
 
     # ---- answering
 
@@ -147,10 +150,12 @@ class Router:
 
     async def run(self, chat: ChatRequest, decision: Decision, started_s: float) -> Completion:
         """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
-        wiring = self._enter()
+        wiring = self._current()
+        wiring.n_inflight += 1
         attempts = Attempts()
         try:
-            target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
+            with within(chat.request.constraints.deadline_s, attempts):
+                target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
         finally:
             await self._leave(wiring)
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
@@ -174,7 +179,7 @@ class Router:
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
-        return CompletionStream(self._enter, self._leave, chat.body, decision, started_s)
+        return CompletionStream(self._current(), self._leave, chat, decision, started_s)
 
     # ---- life
 
@@ -192,11 +197,11 @@ class Router:
             await self._close_retired(old)
 
     async def aclose(self) -> None:
-        """Close every provider; requests under way fail."""
-        for wiring in [*self._retired, self._wiring]:
-            for provider in wiring.providers.values():
-                await provider.aclose()
+        """Close every provider's idle connections and take no more requests; those under way may finish."""
+        self._is_closed = True
+        wirings = [*self._retired, self._wiring]
         self._retired.clear()
+        await _close({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())
 
     async def __aenter__(self) -> Self:
         return self
@@ -227,10 +232,10 @@ class Router:
             for settings in registry.providers
         }
 
-    def _enter(self) -> Wiring:
-        wiring = self._wiring
-        wiring.n_inflight += 1
-        return wiring
+    def _current(self) -> Wiring:
+        if self._is_closed:
+            raise PointsmanError("the router is closed; make a new one")
+        return self._wiring
 
     async def _leave(self, wiring: Wiring) -> None:
         wiring.n_inflight -= 1
@@ -238,13 +243,34 @@ class Router:
             await self._close_retired(wiring)
 
     async def _close_retired(self, wiring: Wiring) -> None:
+        if wiring not in self._retired:
+            return
         self._retired.remove(wiring)
         kept = {
             id(provider) for other in [*self._retired, self._wiring] for provider in other.providers.values()
         }
-        for provider in wiring.providers.values():
-            if id(provider) not in kept:
+        await _close(provider for provider in wiring.providers.values() if id(provider) not in kept)
+
+
+def _unknown_name(message: str) -> RequestError:
+    """The core's complaint about a name, which begins with the field that holds it."""
+    field = message.split(":", 1)[0]
+    if field == "allowed_models":
+        return RequestError(
+            message.removeprefix("allowed_models: "), code="caller_model_not_found", param="model", status=404
+        )
+    param = "pointsman.quality_like" if field == "quality_like" else field
+    return RequestError(message, code="caller_unknown_name", param=param)
+
+
+async def _close(providers: Iterable[Provider]) -> None:
+    """Close each, whatever becomes of the others or of the caller."""
+    with CancelScope(shield=True):
+        for provider in providers:
+            try:
                 await provider.aclose()
+            except (PointsmanError, OSError) as error:
+                _LOG.warning("provider %s did not close: %s", provider.name, error)
 
 
 def load_registry(config: str | Path | Mapping[str, Any] | None) -> Registry:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Self
 
-from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream
+from pointsman.errors import PointsmanError
+from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream, within
 from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, estimated_usage, targets_of
 from pointsman.types import Usage
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pointsman._native import Decision
+    from pointsman.router.request import ChatRequest
 
 
 class CompletionStream:
@@ -24,9 +26,9 @@ class CompletionStream:
 
     def __init__(
         self,
-        enter: Callable[[], Wiring],
+        wiring: Wiring,
         leave: Callable[[Wiring], Awaitable[None]],
-        body: Mapping[str, Any],
+        chat: ChatRequest,
         decision: Decision,
         started_s: float,
     ) -> None:
@@ -35,25 +37,28 @@ class CompletionStream:
         self.cost_usd = 0.0
         self.baseline_cost_usd = 0.0
         self.attempts = Attempts()
-        self._enter = enter
+        self._wiring = wiring
         self._leave = leave
-        self._body = body
+        self._chat = chat
         self.created_s = time()
         self._started_s = started_s
         self._stream: AnswerStream | None = None
-        self._wiring: Wiring | None = None
         self._n_answer_bytes = 0
         self._is_closed = False
 
     async def open(self) -> Self:
         """Wait for the first token that will be kept; errors as `Router.complete`. Done once, by itself."""
+        if self._is_closed and self._stream is None:
+            raise PointsmanError("the stream is closed; ask again with Router.stream")
         if self._stream is None:
-            self._wiring = self._enter()
+            self._wiring.n_inflight += 1
             try:
                 targets = targets_of(self._wiring, self.decision)
-                self._stream = await open_stream(targets, self._body, self.attempts)
+                with within(self._chat.request.constraints.deadline_s, self.attempts):
+                    self._stream = await open_stream(targets, self._chat.body, self.attempts)
             except BaseException:
-                await self._release()
+                self._is_closed = True
+                await self._leave(self._wiring)
                 raise
         return self
 
@@ -94,14 +99,16 @@ class CompletionStream:
 
     async def aclose(self) -> None:
         """Close the upstream call (at once, if the answer is not complete) and settle the cost."""
-        if self._stream is None or self._is_closed:
+        was_closed, self._is_closed = self._is_closed, True
+        if self._stream is None or was_closed:
             return
-        self._is_closed = True
         try:
             await self._stream.aclose()
         finally:
-            self._settle()
-            await self._release()
+            try:
+                self._settle(self._stream)
+            finally:
+                await self._leave(self._wiring)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -111,15 +118,8 @@ class CompletionStream:
     ) -> None:
         await self.aclose()
 
-    def _settle(self) -> None:
-        if self._wiring is None or self._stream is None:
-            return
-        self.usage = self._stream.usage or estimated_usage(self.decision, self._n_answer_bytes)
+    def _settle(self, stream: AnswerStream) -> None:
+        self.usage = stream.usage or estimated_usage(self.decision, self._n_answer_bytes)
         self.cost_usd, self.baseline_cost_usd = costs_usd(
             self._wiring, self.decision, self.target, self.usage
         )
-
-    async def _release(self) -> None:
-        wiring, self._wiring = self._wiring, None
-        if wiring is not None:
-            await self._leave(wiring)

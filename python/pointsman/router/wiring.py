@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Bytes of UTF-8 per token where an upstream reports no usage; English text in BPE vocabularies, chosen.
 _BYTES_PER_TOKEN = 4
+# Fields of an answer that the model did not write.
+_SILENT_FIELDS = frozenset({"role", "id", "type", "annotations", "index"})
 
 
 class Wiring:
@@ -33,6 +35,7 @@ class Wiring:
                 model=deployment.model,
                 provider=deployment.provider,
                 upstream_model=deployment.upstream_model,
+                service_tier=None if deployment.tier == "default" else deployment.tier,
                 client=by_name[deployment.provider],
             )
             for deployment in registry.deployments
@@ -82,5 +85,15 @@ def delta_bytes(chunk: Mapping[str, Any]) -> int:
 
 
 def _text_bytes(message: Any) -> int:
-    content = message.get("content") if isinstance(message, dict) else None
-    return len(content.encode()) if isinstance(content, str) else 0
+    """Bytes of all that a message or delta says: text, reasoning, refusal, tool calls."""
+    if not isinstance(message, dict):
+        return 0
+    return sum(_said_bytes(value) for name, value in message.items() if name not in _SILENT_FIELDS)
+
+
+def _said_bytes(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, dict):
+        return sum(_said_bytes(each) for name, each in value.items() if name not in _SILENT_FIELDS)
+    return sum(map(_said_bytes, value)) if isinstance(value, list) else 0

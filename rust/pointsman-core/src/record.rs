@@ -51,8 +51,8 @@ struct ProfileRecord {
 
 #[derive(Serialize)]
 struct OutputRecord {
-    p50: f64,
-    p90: f64,
+    p50: u64,
+    p90: u64,
 }
 
 #[derive(Serialize)]
@@ -244,8 +244,8 @@ fn profile(assessment: &Assessment) -> ProfileRecord {
         latency: axis(profile.latency.label.name(), &profile.latency),
         n_input_tokens: profile.n_input_tokens,
         output_tokens: OutputRecord {
-            p50: assessment.output_tokens.p50,
-            p90: assessment.output_tokens.p90,
+            p50: assessment.output_tokens.p50.round() as u64,
+            p90: assessment.output_tokens.p90.round() as u64,
         },
         language: profile.language.code(),
     }

@@ -135,7 +135,8 @@ fn needs<S: AsRef<str>>(request: &Request<S>) -> Capabilities {
             .any(|parameter| parameter.as_ref() == name)
     };
     let demands = [
-        (Capability::Tools, request.n_tools > 0),
+        // `functions` is what tools were called before; it is passed on as it came.
+        (Capability::Tools, request.n_tools > 0 || asks("functions")),
         (Capability::Vision, has(Attachment::Image)),
         (Capability::Audio, has(Attachment::Audio)),
         (Capability::Pdf, has(Attachment::File)),
@@ -157,4 +158,22 @@ fn needs<S: AsRef<str>>(request: &Request<S>) -> Capabilities {
     demanded.fold(Capabilities::default(), |set, (capability, _)| {
         set.with(*capability)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Conversation;
+
+    #[test]
+    fn functions_the_older_name_of_tools_demand_tools() {
+        let mut request = Request::new(Conversation::user("What is the weather?"));
+        let needs_tools = |request: &Request<&str>| {
+            let needs = Features::extract(request).needs;
+            needs.contains(Capability::Tools)
+        };
+        assert!(!needs_tools(&request));
+        request.parameters = vec!["temperature", "functions"];
+        assert!(needs_tools(&request));
+    }
 }

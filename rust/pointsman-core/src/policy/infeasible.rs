@@ -109,7 +109,7 @@ fn help(name: &str, rejection: &Rejection) -> String {
         (Bound::Number(limit), Bound::Number(value)) => {
             format!(
                 "nearest: {name} with {field} {} (limit {}); ",
-                rounded(value, f64::round),
+                rounded(value),
                 limit
             )
         }
@@ -164,26 +164,38 @@ fn step(value: f64) -> f64 {
     10f64.powi((magnitude + 1 - N_DIGITS).min(0))
 }
 
-/// The value at four digits (whole above 1,000), never below it: a remedy must suffice.
-fn rounded_up(value: f64) -> String {
-    rounded(value, f64::ceil)
-}
-
-fn rounded_down(value: f64) -> String {
-    rounded(value, f64::floor)
-}
-
-fn rounded(value: f64, round: fn(f64) -> f64) -> String {
+/// The value at four digits (whole above 1,000).
+fn rounded(value: f64) -> String {
     let step = step(value);
-    let n_decimals = (-step.log10().round()).max(0.0) as usize;
-    // A value that is a multiple of the step already must not be pushed to the next one by its own rounding.
-    let steps = value / step;
-    let steps = if (steps - steps.round()).abs() < 1e-9 {
-        steps.round()
+    in_steps((value / step).round(), step)
+}
+
+/// The same, never below the value: a remedy must suffice.
+fn rounded_up(value: f64) -> String {
+    on_side(value, 1.0)
+}
+
+/// The same, never above the value.
+fn rounded_down(value: f64) -> String {
+    on_side(value, -1.0)
+}
+
+/// The nearest number of steps if it lies on that side of the value as it will be read, else the next one.
+fn on_side(value: f64, side: f64) -> String {
+    let step = step(value);
+    let n_steps = (value / step).round();
+    let text = in_steps(n_steps, step);
+    let suffices = |read: f64| (read - value) * side >= 0.0;
+    if text.parse().is_ok_and(suffices) {
+        text
     } else {
-        round(steps)
-    };
-    let text = format!("{:.n_decimals$}", steps * step);
+        in_steps(n_steps + side, step)
+    }
+}
+
+fn in_steps(n_steps: f64, step: f64) -> String {
+    let n_decimals = (-step.log10().round()).max(0.0) as usize;
+    let text = format!("{:.n_decimals$}", n_steps * step);
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
@@ -202,5 +214,10 @@ mod tests {
         assert_eq!(rounded_up(0.000_123_41), "0.0001235");
         assert_eq!(rounded_down(0.812_39), "0.8123");
         assert_eq!(rounded_up(0.7), "0.7");
+        assert_eq!(rounded_up(f64::next_up(120.0)), "120.1");
+        assert_eq!(rounded_up(f64::next_down(120.0)), "120");
+        assert_eq!(rounded_down(f64::next_down(0.8)), "0.7999");
+        assert_eq!(rounded_down(f64::next_up(0.8)), "0.8");
+        assert_eq!(rounded_up(1e-20), "0.000000000000001");
     }
 }
