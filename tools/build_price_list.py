@@ -27,7 +27,9 @@ NANO_USD_PER_MTOK = Decimal(10) ** 15
 PRICE_FIELDS = {
     "input": "input_cost_per_token",
     "cached_input": "cache_read_input_token_cost",
+    "cache_write": "cache_creation_input_token_cost",
     "output": "output_cost_per_token",
+    "reasoning": "output_cost_per_reasoning_token",
 }
 TIER_SUFFIXES = {"batch": "_batches", "flex": "_flex", "priority": "_priority"}
 LONG_CONTEXT = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
@@ -57,20 +59,43 @@ def nano_usd_per_mtok(usd_per_token: Decimal | int) -> int:
 
 
 def prices_of(raw: dict[str, Any], suffix: str = "") -> dict[str, int]:
-    """The prices present in `raw` under a tier's suffix; empty unless input and output are both there."""
+    """The prices present in `raw` under a tier's suffix; empty unless input and output are both there.
+
+    A price of writing to the cache below that of plain input is a mislabelled price of reading from it, or a
+    zero that stands for "not billed apart"; a price of reasoning that is the output's says nothing. Both are
+    left out. Prices of audio, images, searches and time are not carried: pointsman counts text tokens.
+    """
     found = {
         ours: nano_usd_per_mtok(raw[theirs + suffix])
         for ours, theirs in PRICE_FIELDS.items()
         if raw.get(theirs + suffix) is not None
     }
-    return found if {"input", "output"} <= found.keys() else {}
+    if not {"input", "output"} <= found.keys():
+        return {}
+    if found.get("cache_write", found["input"]) < found["input"]:
+        del found["cache_write"]
+    if found.get("reasoning") == found["output"]:
+        del found["reasoning"]
+    return found
 
 
-def long_context_of(raw: dict[str, Any]) -> list[dict[str, int]]:
-    """Prices that replace the normal ones when the input is longer than `above_tokens`, ascending."""
+def tier_of(raw: dict[str, Any], tier_suffix: str = "") -> dict[str, Any]:
+    """A tier's prices, with those that replace them when the input is longer than `above_tokens`, ascending."""
+    if not (prices := prices_of(raw, tier_suffix)):
+        return {}
     limits_k = sorted(int(match[1]) for key in raw if (match := LONG_CONTEXT.fullmatch(key)))
-    tiers = ((limit_k, prices_of(raw, f"_above_{limit_k}k_tokens")) for limit_k in limits_k)
-    return [{"above_tokens": limit_k * 1000, **prices} for limit_k, prices in tiers if prices]
+    brackets = ((limit_k, prices_of(raw, f"_above_{limit_k}k_tokens{tier_suffix}")) for limit_k in limits_k)
+    long_context = [{"above_tokens": limit_k * 1000, **found} for limit_k, found in brackets if found]
+    return prices | ({"long_context": long_context} if long_context else {})
+
+
+def ranges_of(raw: dict[str, Any]) -> dict[str, Any]:
+    """The same of a model that is priced by ranges of the input's length; empty if it is not."""
+    ranges = [(int(one["range"][0]), prices_of(one)) for one in raw.get("tiered_pricing") or ()]
+    if not ranges or ranges[0][0] != 0 or not all(prices for _, prices in ranges):
+        return {}
+    long_context = [{"above_tokens": start, **prices} for start, prices in ranges[1:]]
+    return ranges[0][1] | ({"long_context": long_context} if long_context else {})
 
 
 def capabilities_of(raw: dict[str, Any]) -> list[str]:
@@ -83,7 +108,7 @@ def capabilities_of(raw: dict[str, Any]) -> list[str]:
 
 def entry_of(raw: dict[str, Any]) -> dict[str, Any] | None:
     """One model of the price list, or None for what is not priced by the token."""
-    if raw.get("mode") not in MODES or not (prices := prices_of(raw)):
+    if raw.get("mode") not in MODES or not (prices := tier_of(raw) or ranges_of(raw)):
         return None
     entry: dict[str, Any] = {
         "provider": raw["litellm_provider"],
@@ -93,9 +118,8 @@ def entry_of(raw: dict[str, Any]) -> dict[str, Any] | None:
         "max_output_tokens": raw.get("max_output_tokens"),
         "capabilities": capabilities_of(raw),
         "deprecation_date": raw.get("deprecation_date"),
-        "long_context": long_context_of(raw),
     }
-    entry |= {tier: prices_of(raw, suffix) for tier, suffix in TIER_SUFFIXES.items()}
+    entry |= {tier: tier_of(raw, suffix) for tier, suffix in TIER_SUFFIXES.items()}
     return {key: value for key, value in entry.items() if value}
 
 

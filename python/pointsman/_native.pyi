@@ -76,14 +76,20 @@ class Catalog:
         *,
         n_input_tokens: int,
         n_cached_input_tokens: int = 0,
+        n_cache_write_tokens: int = 0,
         n_output_tokens: int = 0,
+        n_reasoning_tokens: int = 0,
         batch: bool = False,
     ) -> int:
         """Cost of a call in nano-dollars (1e-9 USD), exact up to half a nano-dollar.
 
+        Every component of the price counts: cached and cache-written input, reasoning, and prices of a long
+        input, which hold for all tokens of the call once `n_input_tokens` is above their threshold.
+
         Raises:
             UnknownName: No such deployment.
-            InvalidInput: More cached than input tokens, or a batch price asked of a deployment without one.
+            InvalidInput: A part above its whole (cached and cache-written of input, reasoning of output), or
+                a batch price asked of a deployment without one.
         """
 
 @final

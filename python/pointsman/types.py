@@ -127,13 +127,17 @@ class Usage:
     Attributes:
         n_input_tokens: All input tokens, cached ones included.
         n_cached_input_tokens: Those of them read from the provider's prompt cache.
+        n_cache_write_tokens: Those of them written to it, where the provider bills that apart.
         n_output_tokens: All output tokens, reasoning included.
+        n_reasoning_tokens: Those of them spent on reasoning; `None`: not reported.
         is_estimated: True when the provider reported none and we counted ourselves.
     """
 
     n_input_tokens: int = 0
     n_cached_input_tokens: int = 0
+    n_cache_write_tokens: int = 0
     n_output_tokens: int = 0
+    n_reasoning_tokens: int | None = None
     is_estimated: bool = False
 
 

@@ -62,6 +62,28 @@ def test_list_shows_a_table_with_whole_names():
     assert "0.80*" in result.stdout
 
 
+def test_list_shows_prices_of_long_inputs_and_of_cache_writes_where_there_are_some():
+    models = BASE.replace("gpt-4.1", "claude-opus-4-7").replace("gpt-4o-mini", "gpt-5.4")
+    path = config_file(models.replace("price_usd_per_mtok", "parameters: []\n    # "))
+    table = run("list", "--config", path, OPENAI_API_KEY=SECRET).stdout
+    assert ">272k: 5/22.5" in table
+    assert "cache write" in table
+    assert "6.25" in table
+    assert "reasoning" not in table.splitlines()[1]
+    rows = json.loads(run("list", "--json", "--config", path, OPENAI_API_KEY=SECRET).stdout)["deployments"]
+    assert rows[0]["price_usd_per_mtok"]["long_context"][0] == {
+        "above_tokens": 272_000,
+        "input": "5",
+        "cached_input": "0.5",
+        "output": "22.5",
+        "batch_input": "2.5",
+        "batch_cached_input": "0.25",
+        "batch_output": "11.25",
+    }
+    plain = run("list", "--config", config_file(BASE), OPENAI_API_KEY=SECRET).stdout
+    assert "long input" not in plain
+
+
 def test_list_takes_the_file_in_the_directory_else_the_environment():
     assert "anthropic/claude-opus-5-5" in run("list", ANTHROPIC_API_KEY=SECRET).stdout
     Path("pointsman.yaml").write_text(BASE)

@@ -128,17 +128,18 @@ def choose(feasible: list[dict[str, Any]], floor: float | None, complexity: str)
 @settings(max_examples=200, deadline=None)
 @given(
     tokens=st.tuples(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7)),
-    price=st.tuples(*[st.integers(0, 10**13)] * 3),
+    price=st.tuples(st.integers(0, 10**13), st.fractions(0, 1), st.integers(0, 10**13)),
 )
-def test_costs_are_exact_nano_dollars(tokens: tuple[int, int, int], price: tuple[int, int, int]) -> None:
+def test_costs_are_exact_nano_dollars(tokens: tuple[int, int, int], price: tuple[int, Fraction, int]) -> None:
     document = catalog_document(1)
     names = ("input", "cached_input", "output")
-    document["deployments"][0]["price_nano_usd_per_mtok"] = dict(zip(names, price, strict=True))
+    prices = (price[0], math.floor(price[0] * price[1]), price[2])
+    document["deployments"][0]["price_nano_usd_per_mtok"] = dict(zip(names, prices, strict=True))
     fresh, cached, output = tokens
     got = catalog_of(document).cost_nano_usd(
         "p0/m0", n_input_tokens=fresh + cached, n_cached_input_tokens=cached, n_output_tokens=output
     )
-    exact = Fraction(sum(n * p for n, p in zip(tokens, price, strict=True)), 10**6)
+    exact = Fraction(sum(n * p for n, p in zip(tokens, prices, strict=True)), 10**6)
     assert got == math.floor(exact + Fraction(1, 2))
 
 

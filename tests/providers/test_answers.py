@@ -53,18 +53,30 @@ USAGES = [
     (
         {"prompt_tokens": 10, "completion_tokens": 50, "total_tokens": 60,
          "completion_tokens_details": {"reasoning_tokens": 40}},
-        Usage(n_input_tokens=10, n_output_tokens=50),
+        Usage(n_input_tokens=10, n_output_tokens=50, n_reasoning_tokens=40),
     ),
     (
         {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 55,
          "completion_tokens_details": {"reasoning_tokens": 40}},
-        Usage(n_input_tokens=10, n_output_tokens=45),
+        Usage(n_input_tokens=10, n_output_tokens=45, n_reasoning_tokens=40),
     ),
     (
         {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 4},
         Usage(n_input_tokens=10, n_cached_input_tokens=4, n_output_tokens=5),
     ),
     ({"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}}, Usage(n_input_tokens=3, n_cached_input_tokens=3)),
+    (
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5}},
+        Usage(n_input_tokens=10, n_cached_input_tokens=4, n_cache_write_tokens=5, n_output_tokens=5),
+    ),
+    (
+        {"prompt_tokens": 10, "prompt_tokens_details": {"cached_tokens": 8}, "cache_creation_input_tokens": 9},
+        Usage(n_input_tokens=10, n_cached_input_tokens=8, n_cache_write_tokens=2),
+    ),
+    (
+        {"completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 6}},
+        Usage(n_output_tokens=5, n_reasoning_tokens=5),
+    ),
     ({"prompt_tokens": 3, "completion_tokens": None, "prompt_tokens_details": None}, Usage(n_input_tokens=3)),
     ({"prompt_tokens": "3", "completion_tokens": -1}, None),
     ({"prompt_tokens": True}, None),

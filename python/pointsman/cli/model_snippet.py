@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pointsman.cli.model_table import usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pointsman.registry import PriceEntry
 
@@ -130,16 +130,25 @@ def _model_lines(model: str, entry: PriceEntry) -> list[str]:
 
 
 def _deployment_lines(model: str, entry: PriceEntry) -> list[str]:
-    price = entry.price
-    prices = {"input": price.input, "cached_input": price.cached_input, "output": price.output}
-    if entry.batch:
-        prices |= {"batch_input": entry.batch.input, "batch_output": entry.batch.output}
-    shown = ", ".join(f"{key}: {usd(value)}" for key, value in prices.items() if value is not None)
+    from pointsman.registry.document import listed_prices
+
+    prices = listed_prices(entry, "default")
+    shown = _rates(prices)
+    if long_context := prices["long_context"]:
+        listed = ", ".join(
+            f"{{above_tokens: {long['above_tokens']}, {_rates(long)}}}" for long in long_context
+        )
+        shown += f", long_context: [{listed}]"
     provider, upstream = _key(entry)
     lines = [f"  - model: {_scalar(model)}", f"    provider: {_scalar(provider)}"]
     if upstream != model:
         lines.append(f"    upstream_model: {_scalar(upstream)}")
     return [*lines, f"    price_usd_per_mtok: {{{shown}}}"]
+
+
+def _rates(prices: Mapping[str, Any]) -> str:
+    keys = (key for key in prices if key not in ("above_tokens", "long_context"))
+    return ", ".join(f"{key}: {usd(prices[key])}" for key in keys if prices[key] is not None)
 
 
 def _scalar(text: str) -> str:

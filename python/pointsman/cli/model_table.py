@@ -10,19 +10,24 @@ from pointsman.types import NANO_USD_PER_USD
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COLUMNS = (
-    "deployment",
-    "model",
-    "provider",
-    "in",
-    "cached",
-    "out",
-    "batch",
-    "context",
-    "capabilities",
-    "quality",
-)
-_NUMBERS = frozenset({"in", "cached", "out", "batch", "context"})
+# Heading -> whether it is a column of numbers. Those in `_RARE` are shown where a row has something to say.
+_COLUMNS = {
+    "deployment": False,
+    "model": False,
+    "provider": False,
+    "in": True,
+    "cached": True,
+    "cache write": True,
+    "out": True,
+    "reasoning": True,
+    "batch": True,
+    "long input": False,
+    "context": True,
+    "capabilities": False,
+    "quality": False,
+}
+_ALWAYS = frozenset({"cached_input", "batch_input", "batch_output"})
+_RARE = frozenset({"cache write", "reasoning", "long input"})
 # A pipe is 80 columns to rich; folding names there would make them useless to grep.
 _PIPE_COLUMNS = 200
 
@@ -47,10 +52,12 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(caption="prices: US dollars per 1M tokens; quality*: guessed from the price, set your own")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*_cells(row))
+    cells = [dict(zip(_COLUMNS, _cells(row), strict=True)) for row in rows]
+    shown = [name for name in _COLUMNS if name not in _RARE or any(row[name] for row in cells)]
+    for name in shown:
+        table.add_column(name, justify="right" if _COLUMNS[name] else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(row[name] for name in shown))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPE_COLUMNS)
@@ -58,19 +65,32 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def _row(deployment: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
-    prices = deployment["price_nano_usd_per_mtok"]
     return {
         "deployment": deployment["name"],
         "model": deployment["model"],
         "provider": deployment["provider"],
         "tier": deployment["tier"],
-        "price_usd_per_mtok": {key: usd(value) for key, value in prices.items()},
+        "price_usd_per_mtok": _prices(deployment["price_nano_usd_per_mtok"]),
         "context_window": model["context_window"],
         "max_output_tokens": model["max_output_tokens"],
         "capabilities": model["capabilities"],
         "quality": model["quality"],
         "quality_source": model["quality_source"],
     }
+
+
+def _prices(nano_usd: Mapping[str, Any]) -> dict[str, Any]:
+    """The prices that there are (`_ALWAYS`: null where there is none), and those of long inputs."""
+    shown: dict[str, Any] = {
+        key: usd(value)
+        for key, value in nano_usd.items()
+        if key not in ("above_tokens", "long_context") and (value is not None or key in _ALWAYS)
+    }
+    if long_context := nano_usd.get("long_context"):
+        shown["long_context"] = [
+            {"above_tokens": long["above_tokens"], **_prices(long)} for long in long_context
+        ]
+    return shown
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -85,12 +105,19 @@ def _cells(row: dict[str, Any]) -> list[str]:
         row["provider"],
         prices["input"],
         prices["cached_input"] or "",
+        prices.get("cache_write", ""),
         prices["output"],
+        prices.get("reasoning", ""),
         batch,
+        "; ".join(map(_long, prices.get("long_context", ()))),
         _short(row["context_window"]),
         " ".join(name for name in row["capabilities"] if name not in implied),
         f"{row['quality']['default']:.2f}{guessed}",
     ]
+
+
+def _long(long: Mapping[str, Any]) -> str:
+    return f">{_short(long['above_tokens'])}: {long['input']}/{long['output']}"
 
 
 def _short(n_tokens: int) -> str:

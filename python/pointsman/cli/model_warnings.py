@@ -48,11 +48,11 @@ def _about_the_model(entry: PriceEntry, today: date) -> Iterator[str]:
         yield f"{entry.name} answers on /v1/responses only; chat requests to it will fail"
 
 
-def _about_the_price(entry: PriceEntry, tier: str, prices: Mapping[str, int | None]) -> Iterator[str]:
+def _about_the_price(entry: PriceEntry, tier: str, prices: Mapping[str, Any]) -> Iterator[str]:
     listed = entry.tier_price(tier)
     if listed is None:
         return
-    for key in ("input", "cached_input", "output"):
+    for key in ("input", "cached_input", "cache_write", "output"):
         ours, theirs = prices.get(key), getattr(listed, key)
         if ours is None or theirs is None or abs(ours - theirs) <= MAX_PRICE_DIFFERENCE * theirs:
             continue

@@ -14,6 +14,7 @@ from pointsman.config.schema import (
     PreferenceSettings,
     PriceSettings,
     ProviderSettings,
+    RateSettings,
     ServerSettings,
     TimeoutSettings,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "PreferenceSettings",
     "PriceSettings",
     "ProviderSettings",
+    "RateSettings",
     "Secret",
     "ServerSettings",
     "TimeoutSettings",

@@ -45,6 +45,10 @@ from pointsman.config.values import (
 
 Capability = Literal["tools", "vision", "audio", "json_object", "json_schema", "reasoning", "logprobs", "pdf"]
 Tier = Literal["default", "flex", "priority"]
+# The core's families; left out, it guesses from the model's name.
+Tokenizer = Literal[
+    "o200k", "cl100k", "llama3", "qwen", "deepseek", "mistral", "claude3", "claude47", "other"
+]
 
 
 def _empty_if_null(value: Any) -> Any:
@@ -149,6 +153,7 @@ class ModelSettings(Settings):
     capabilities: tuple[Capability, ...] | None = Field(
         default=None, description="a list of capabilities", examples=["[tools, json_schema]"]
     )
+    tokenizer: Tokenizer | None = Field(default=None, description="a tokenizer", examples=["o200k"])
 
     @field_validator("quality", mode="before")
     @classmethod
@@ -163,20 +168,64 @@ class ModelSettings(Settings):
         return value
 
 
-class PriceSettings(Settings):
-    """Prices in US dollars per 1M tokens, exact."""
+class RateSettings(Settings):
+    """Prices in US dollars per 1M tokens, exact. What is left out costs as much as plain input or output."""
 
     input: Price = Field(description=_PRICE, examples=[0.15])
     cached_input: Price | None = Field(default=None, description=_PRICE, examples=[0.075])
+    cache_write: Price | None = Field(default=None, description=_PRICE, examples=[0.1875])
     output: Price = Field(description=_PRICE, examples=[0.6])
+    reasoning: Price | None = Field(default=None, description=_PRICE, examples=[0.6])
     batch_input: Price | None = Field(default=None, description=_PRICE, examples=[0.075])
+    batch_cached_input: Price | None = Field(default=None, description=_PRICE, examples=[0.0375])
+    batch_cache_write: Price | None = Field(default=None, description=_PRICE, examples=[0.09375])
     batch_output: Price | None = Field(default=None, description=_PRICE, examples=[0.3])
 
     @model_validator(mode="after")
     def _batch_is_whole(self) -> Self:
-        if (self.batch_input is None) != (self.batch_output is None):
-            lacking = "batch_input" if self.batch_input is None else "batch_output"
+        batch = {name: getattr(self, name) is not None for name in ("batch_input", "batch_output")}
+        has_cache = self.batch_cached_input is not None or self.batch_cache_write is not None
+        if (any(batch.values()) or has_cache) and not all(batch.values()):
+            lacking = next(name for name, is_there in batch.items() if not is_there)
             raise wrong(f"has a batch price without `{lacking}`; give both batch prices or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _cache_saves(self) -> Self:
+        for name, cached, whole in (
+            ("cached_input", self.cached_input, self.input),
+            ("batch_cached_input", self.batch_cached_input, self.batch_input),
+        ):
+            if cached is not None and whole is not None and cached > whole:
+                raise wrong(
+                    f"has `{name}` {cached} above the price of plain input {whole}; give at most that"
+                )
+        return self
+
+
+class LongContextSettings(RateSettings):
+    """Prices of every token of a call whose input is longer than `above_tokens`."""
+
+    above_tokens: Count = Field(description="a number of input tokens above 0", examples=[200000])
+
+
+class PriceSettings(RateSettings):
+    """A deployment's prices, those of long inputs included."""
+
+    long_context: tuple[LongContextSettings, ...] = Field(
+        default=(),
+        description="a list of prices by input length",
+        examples=["[{above_tokens: 200000, input: 2.5, output: 15}]"],
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> Self:
+        thresholds = [long.above_tokens for long in self.long_context]
+        if thresholds != sorted(set(thresholds)):
+            seen = ", ".join(map(str, thresholds))
+            raise wrong(f"has `long_context` above {seen}; list each threshold once, in ascending order")
+        if any((long.batch_input is None) != (self.batch_input is None) for long in self.long_context):
+            raise wrong("has batch prices for some lengths of input only; give them for all or for none")
         return self
 
 

@@ -84,7 +84,8 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the tokens an answer (or a stream's chunk) reports, `None` if it reports none.
 
     Output tokens include reasoning: where a provider leaves it out of `completion_tokens`, as xAI and
-    Gemini do, `total_tokens` tells.
+    Gemini do, `total_tokens` tells. A part reported larger than its whole is clamped: cached tokens to the
+    input, cache-written ones to what is left of it, reasoning to the output.
     """
     usage = body.get("usage")
     if not isinstance(usage, dict):
@@ -95,16 +96,32 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
         return None
     n_input, n_output = n_input or 0, n_output or 0
     n_total = _count(usage.get("total_tokens")) or 0
-    details = usage.get("prompt_tokens_details")
-    n_cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    n_cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
     if n_cached is None:
         # DeepSeek's name for it.
         n_cached = _count(usage.get("prompt_cache_hit_tokens")) or 0
+    n_cached = min(n_cached, n_input)
+    n_output = max(n_output, n_total - n_input)
+    n_reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
     return Usage(
         n_input_tokens=n_input,
-        n_cached_input_tokens=min(n_cached, n_input),
-        n_output_tokens=max(n_output, n_total - n_input),
+        n_cached_input_tokens=n_cached,
+        n_cache_write_tokens=min(_cache_writes(usage), n_input - n_cached),
+        n_output_tokens=n_output,
+        n_reasoning_tokens=None if n_reasoning is None else min(n_reasoning, n_output),
     )
+
+
+def _cache_writes(usage: Mapping[str, Any]) -> int:
+    """Input tokens written to the prompt cache: OpenRouter's and OpenAI's name for them, then Anthropic's."""
+    names = ("cache_write_tokens", "cache_creation_tokens")
+    found = (_detail(usage, "prompt_tokens_details", name) for name in names)
+    return next((n for n in found if n), 0) or _count(usage.get("cache_creation_input_tokens")) or 0
+
+
+def _detail(usage: Mapping[str, Any], group: str, name: str) -> int | None:
+    details = usage.get(group)
+    return _count(details.get(name)) if isinstance(details, dict) else None
 
 
 def _count(value: object) -> int | None:

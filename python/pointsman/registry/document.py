@@ -13,7 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from pointsman.config import Config, DeploymentSettings, PriceSettings
+    from pointsman.config import Config, DeploymentSettings, PriceSettings, RateSettings
+    from pointsman.registry.prices import Price
+
+_COMPONENTS = (
+    "input",
+    "cached_input",
+    "cache_write",
+    "output",
+    "reasoning",
+    "batch_input",
+    "batch_cached_input",
+    "batch_cache_write",
+    "batch_output",
+)
 
 
 def build_catalog_document(config: Config) -> dict[str, Any]:
@@ -74,7 +87,7 @@ def nano_usd(price_usd: Decimal | None) -> int | None:
     return None if price_usd is None else int(price_usd * NANO_USD_PER_USD)
 
 
-def _deployment_prices(config: Config, index: int, problems: list[str]) -> dict[str, int | None]:
+def _deployment_prices(config: Config, index: int, problems: list[str]) -> dict[str, Any]:
     """Prices of a deployment in nano-dollars per 1M tokens; empty, and a problem more, if nobody has them."""
     deployment = config.deployments[index]
     if deployment.price_usd_per_mtok:
@@ -84,24 +97,51 @@ def _deployment_prices(config: Config, index: int, problems: list[str]) -> dict[
     if entry is None or price is None:
         problems.append(config.origin.problem(("deployments", index), _no_price(deployment, entry)))
         return {}
-    batch = entry.batch if deployment.tier == "default" else None
+    return listed_prices(entry, deployment.tier)
+
+
+def listed_prices(entry: PriceEntry, tier: str) -> dict[str, Any]:
+    """Prices of the built-in list in nano-dollars per 1M tokens, as the catalog document holds them.
+
+    Args:
+        entry: Has a price of the tier.
+        tier: `default`, which has the batch prices too, `flex` or `priority`.
+    """
+    price = entry.tier_price(tier) or entry.price
+    batch = entry.tier_price("batch") if tier == "default" else None
+    batches = [long.price for long in batch.long_context] if batch else [None] * len(price.long_context)
+    return _components(price, batch) | {
+        "long_context": [
+            {"above_tokens": long.above_tokens, **_components(long.price, long_batch)}
+            for long, long_batch in zip(price.long_context, batches, strict=True)
+        ]
+    }
+
+
+def _components(price: Price, batch: Price | None) -> dict[str, int | None]:
     return {
         "input": price.input,
         "cached_input": price.cached_input,
+        "cache_write": price.cache_write,
         "output": price.output,
+        "reasoning": price.reasoning,
         "batch_input": batch.input if batch else None,
+        "batch_cached_input": batch.cached_input if batch else None,
+        "batch_cache_write": batch.cache_write if batch else None,
         "batch_output": batch.output if batch else None,
     }
 
 
-def _configured_prices(prices: PriceSettings) -> dict[str, int | None]:
-    return {
-        "input": nano_usd(prices.input),
-        "cached_input": nano_usd(prices.cached_input),
-        "output": nano_usd(prices.output),
-        "batch_input": nano_usd(prices.batch_input),
-        "batch_output": nano_usd(prices.batch_output),
+def _configured_prices(prices: PriceSettings) -> dict[str, Any]:
+    return _configured_rates(prices) | {
+        "long_context": [
+            {"above_tokens": long.above_tokens, **_configured_rates(long)} for long in prices.long_context
+        ]
     }
+
+
+def _configured_rates(rates: RateSettings) -> dict[str, int | None]:
+    return {name: nano_usd(getattr(rates, name)) for name in _COMPONENTS}
 
 
 def _no_price(deployment: DeploymentSettings, entry: PriceEntry | None) -> str:
@@ -117,7 +157,7 @@ def _not_listed(name: str) -> str:
 
 
 def _model(
-    config: Config, name: str, prices: Sequence[Mapping[str, int | None]], problems: list[str]
+    config: Config, name: str, prices: Sequence[Mapping[str, Any]], problems: list[str]
 ) -> dict[str, Any]:
     settings = config.models[name]
     entry = find_model_entry(config, name)
@@ -136,11 +176,12 @@ def _model(
         "capabilities": list(listed if settings.capabilities is None else settings.capabilities),
         "quality": quality,
         "quality_source": source,
+        "tokenizer": settings.tokenizer,
     }
 
 
 def _quality(
-    config: Config, name: str, entry: PriceEntry | None, prices: Sequence[Mapping[str, int | None]]
+    config: Config, name: str, entry: PriceEntry | None, prices: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, float], str]:
     """The configured quality, or the heuristic's of the list price, or of the dearest configured price.
 
@@ -159,7 +200,7 @@ def _quality(
     return {"default": price_heuristic(*dearest)}, "price_heuristic"
 
 
-def _deployment(deployment: DeploymentSettings, prices: Mapping[str, int | None]) -> dict[str, Any]:
+def _deployment(deployment: DeploymentSettings, prices: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": deployment.name,
         "model": deployment.model,

@@ -1,7 +1,7 @@
 """The built-in price list: what models cost and can do, by name.
 
-`prices.json.gz` is made by `tools/build_price_list.py`; nothing is read before the first look-up. Its
-`long_context` prices are left there: a deployment of the catalog has one price, whatever the input's length.
+`prices.json.gz` is made by `tools/build_price_list.py`; nothing is read before the first look-up. Prices of
+text tokens are all it holds: audio, pictures, searches and storage are billed apart and not known here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import gzip
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -36,12 +36,26 @@ class Price:
     Attributes:
         input: Input tokens.
         cached_input: Input tokens read from the provider's prompt cache; `None`: as `input`.
+        cache_write: Input tokens written to it; `None`: as `input`.
         output: Output tokens, reasoning included.
+        reasoning: Output tokens spent on reasoning; `None`: as `output`.
+        long_context: Prices of a call with a longer input, which hold for all its tokens; ascending.
     """
 
     input: int
     output: int
     cached_input: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    long_context: tuple[LongContext, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongContext:
+    """Prices that hold when the input is longer than `above_tokens`, cached tokens included."""
+
+    above_tokens: int
+    price: Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +87,21 @@ class PriceEntry:
     deprecation_date: date | None
 
     def tier_price(self, tier: str) -> Price | None:
-        """Price of `default`, `flex` or `priority`; `None` where the provider has no such tier."""
-        return {"default": self.price, "flex": self.flex, "priority": self.priority}[tier]
+        """Price of `default`, `flex`, `priority` or `batch`; `None` where the provider has no such tier.
+
+        Where the list has prices of long inputs for the default tier only, another tier's rise in the same
+        proportion, as they do wherever OpenAI and Google list both.
+        """
+        base = self.price
+        price = {"default": base, "flex": self.flex, "priority": self.priority, "batch": self.batch}[tier]
+        if price is None or not base.long_context:
+            return price
+        own = {long.above_tokens: long for long in price.long_context}
+        long_context = (
+            own.get(long.above_tokens) or replace(long, price=_risen(price, base, long.price))
+            for long in base.long_context
+        )
+        return replace(price, long_context=tuple(long_context))
 
     def is_deprecated(self, today: date) -> bool:
         """Whether the provider has stopped serving it by `today`."""
@@ -144,11 +171,14 @@ def _listed_as(provider: str) -> str:
 
 def _entry(name: str, raw: Mapping[str, Any]) -> PriceEntry:
     deprecated = raw.get("deprecation_date")
+    price = _price(raw["price"])
+    if price is None:
+        raise ValueError(f"{name} of the built-in price list has no price; build the list anew")
     return PriceEntry(
         name=name,
         provider=raw["provider"],
         mode=raw["mode"],
-        price=Price(**raw["price"]),
+        price=price,
         batch=_price(raw.get("batch")),
         flex=_price(raw.get("flex")),
         priority=_price(raw.get("priority")),
@@ -159,5 +189,30 @@ def _entry(name: str, raw: Mapping[str, Any]) -> PriceEntry:
     )
 
 
-def _price(raw: Mapping[str, int] | None) -> Price | None:
-    return Price(**raw) if raw else None
+def _price(raw: Mapping[str, Any] | None) -> Price | None:
+    if not raw:
+        return None
+    base = Price(**{key: value for key, value in raw.items() if key != "long_context"})
+    return replace(base, long_context=tuple(_long(base, long) for long in raw.get("long_context", ())))
+
+
+def _long(base: Price, raw: Mapping[str, Any]) -> LongContext:
+    """A component without a price of its own above the threshold rises with input or output."""
+    own = {key: value for key, value in raw.items() if key != "above_tokens"}
+    risen = _risen(base, base, Price(**own))
+    return LongContext(above_tokens=raw["above_tokens"], price=replace(risen, **own))
+
+
+def _risen(price: Price, base: Price, to: Price) -> Price:
+    """`price` raised in the proportion in which `base` rises to `to`, rounded to a nano-dollar."""
+
+    def risen(value: int | None, low: int, high: int) -> int | None:
+        return None if value is None else high if not low else (2 * value * high + low) // (2 * low)
+
+    return Price(
+        input=risen(price.input, base.input, to.input) or 0,
+        cached_input=risen(price.cached_input, base.input, to.input),
+        cache_write=risen(price.cache_write, base.input, to.input),
+        output=risen(price.output, base.output, to.output) or 0,
+        reasoning=risen(price.reasoning, base.output, to.output),
+    )

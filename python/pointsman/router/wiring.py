@@ -58,7 +58,9 @@ def costs_usd(wiring: Wiring, decision: Decision, target: Target, usage: Usage) 
             deployment,
             n_input_tokens=usage.n_input_tokens,
             n_cached_input_tokens=usage.n_cached_input_tokens,
+            n_cache_write_tokens=usage.n_cache_write_tokens,
             n_output_tokens=usage.n_output_tokens,
+            n_reasoning_tokens=usage.n_reasoning_tokens or 0,
         )
         return nano_usd / NANO_USD_PER_USD
 

@@ -48,8 +48,8 @@ pub mod tokens;
 pub mod window;
 
 pub use catalog::{
-    Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits, Model,
-    Price, Provider, QualitySource, Tier,
+    Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits,
+    LongContext, Model, Price, Provider, QualitySource, Rates, Tier,
 };
 pub use classify::{Facts, classify};
 pub use cost::{NANO_USD_PER_USD, Tokens, cost_nano_usd};

@@ -45,19 +45,25 @@ impl PyCatalog {
         self.0.deployments().len()
     }
 
-    #[pyo3(signature = (deployment, *, n_input_tokens, n_cached_input_tokens=0, n_output_tokens=0, batch=false))]
+    #[pyo3(signature = (deployment, *, n_input_tokens, n_cached_input_tokens=0, n_cache_write_tokens=0,
+        n_output_tokens=0, n_reasoning_tokens=0, batch=false))]
+    #[allow(clippy::too_many_arguments)] // A keyword each in Python.
     fn cost_nano_usd(
         &self,
         deployment: &str,
         n_input_tokens: u64,
         n_cached_input_tokens: u64,
+        n_cache_write_tokens: u64,
         n_output_tokens: u64,
+        n_reasoning_tokens: u64,
         batch: bool,
     ) -> Result<u128, CoreError> {
         let tokens = Tokens {
             n_input: n_input_tokens,
             n_cached_input: n_cached_input_tokens,
+            n_cache_write: n_cache_write_tokens,
             n_output: n_output_tokens,
+            n_reasoning: n_reasoning_tokens,
         };
         Ok(cost_nano_usd(
             self.0.deployment(deployment)?,

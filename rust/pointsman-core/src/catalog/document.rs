@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::price::PriceEntry;
 use crate::error::{Error, nearest};
 
 #[derive(Deserialize, Serialize)]
@@ -28,6 +29,8 @@ pub(super) struct ModelEntry {
     pub quality: BTreeMap<String, f64>,
     #[serde(default)]
     pub quality_source: QualitySource,
+    #[serde(default)]
+    pub tokenizer: Option<String>,
 }
 
 /// Where a model's quality prior comes from.
@@ -68,7 +71,7 @@ pub(super) struct DeploymentEntry {
     pub provider: String,
     #[serde(default)]
     pub tier: Tier,
-    pub price_nano_usd_per_mtok: Price,
+    pub price_nano_usd_per_mtok: PriceEntry,
     pub latency: LatencyPrior,
     #[serde(default)]
     pub limits: Limits,
@@ -98,25 +101,6 @@ impl Tier {
             Tier::Priority => "priority",
         }
     }
-}
-
-/// Prices in nano-dollars (1e-9 USD) per 1,000,000 tokens: $0.15 per 1M is 150,000,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// Input tokens.
-    pub input: u64,
-    /// Input tokens read from the provider's prompt cache; `None`: as `input`.
-    #[serde(default)]
-    pub cached_input: Option<u64>,
-    /// Output tokens, reasoning included.
-    pub output: u64,
-    /// Input tokens of a batch job; `None`: no batch tier.
-    #[serde(default)]
-    pub batch_input: Option<u64>,
-    /// Output tokens of a batch job; `None`: no batch tier.
-    #[serde(default)]
-    pub batch_output: Option<u64>,
 }
 
 /// What is expected of a deployment's speed before it was measured.

@@ -14,13 +14,17 @@
 
 mod capability;
 mod document;
+mod price;
+mod tokenizer;
 mod validate;
 
 pub use capability::{Capabilities, Capability};
-pub use document::{DataCollection, LatencyPrior, Limits, Price, QualitySource, Tier};
+pub use document::{DataCollection, LatencyPrior, Limits, QualitySource, Tier};
+pub use price::{LongContext, Price, Rates};
 
 use crate::error::Error;
 use crate::quality::QualityPrior;
+use crate::tokens::TokenFamily;
 
 /// The weights behind a name: what may be asked of it and how well it does.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub struct Model {
     pub quality: QualityPrior,
     /// Where that prior comes from.
     pub quality_source: QualitySource,
+    /// Whose tokens it counts: as given, or guessed from its name.
+    pub tokenizer: TokenFamily,
 }
 
 /// Who serves.

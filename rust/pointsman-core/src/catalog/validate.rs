@@ -2,13 +2,11 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::document::{DeploymentEntry, Document, LatencyPrior, ModelEntry, Price};
-use super::{Capabilities, Catalog, Deployment, Model, Provider};
+use super::document::{DeploymentEntry, Document, LatencyPrior, ModelEntry};
+use super::{Capabilities, Catalog, Deployment, Model, Provider, price, tokenizer};
 use crate::error::{Error, nearest};
 use crate::quality::QualityPrior;
 
-/// $1,000,000 per 1M tokens in nano-dollars: beyond it a unit was mistaken.
-const MAX_PRICE_NANO_USD_PER_MTOK: u64 = 1_000_000_000_000_000;
 /// 1e12 tokens: beyond it a count was mistaken.
 const MAX_TOKENS: u64 = 1_000_000_000_000;
 
@@ -99,6 +97,11 @@ fn compile_model(index: usize, entry: ModelEntry) -> Result<Model, Error> {
         .fold(Capabilities::default(), |set, one| set.with(*one));
     let quality = QualityPrior::new(&entry.quality)
         .map_err(|(key, problem)| Error::catalog(format!("{path}.quality.{key}"), problem))?;
+    let tokenizer = match &entry.tokenizer {
+        None => tokenizer::guess_family(&entry.name),
+        Some(name) => tokenizer::family_of_name(name)
+            .map_err(|problem| Error::catalog(format!("{path}.tokenizer"), problem))?,
+    };
     Ok(Model {
         name: entry.name,
         context_window: entry.context_window,
@@ -106,6 +109,7 @@ fn compile_model(index: usize, entry: ModelEntry) -> Result<Model, Error> {
         capabilities,
         quality,
         quality_source: entry.quality_source,
+        tokenizer,
     })
 }
 
@@ -136,14 +140,17 @@ fn compile_deployment(
         &entry.provider,
         providers.iter().map(|provider| provider.name.as_str()),
     )?;
-    check_price(&path, &entry.price_nano_usd_per_mtok)?;
+    let price = price::compile(
+        &format!("{path}.price_nano_usd_per_mtok"),
+        &entry.price_nano_usd_per_mtok,
+    )?;
     check_latency(&path, &entry.latency)?;
     Ok(Deployment {
         name: entry.name,
         model,
         provider,
         tier: entry.tier,
-        price: entry.price_nano_usd_per_mtok,
+        price,
         latency: entry.latency,
         limits: entry.limits,
         parameters: entry.parameters,
@@ -169,35 +176,6 @@ fn reference<'a>(
                 format!("no {what} named {name:?}: {remedy}"),
             )
         })
-}
-
-fn check_price(path: &str, price: &Price) -> Result<(), Error> {
-    let fields = [
-        ("input", Some(price.input)),
-        ("cached_input", price.cached_input),
-        ("output", Some(price.output)),
-        ("batch_input", price.batch_input),
-        ("batch_output", price.batch_output),
-    ];
-    for (field, value) in fields {
-        if let Some(value) = value.filter(|value| *value > MAX_PRICE_NANO_USD_PER_MTOK) {
-            let problem = format!(
-                "is {value}: give nano-dollars per 1M tokens, at most {MAX_PRICE_NANO_USD_PER_MTOK} ($1M per 1M tokens)"
-            );
-            return Err(Error::catalog(
-                format!("{path}.price_nano_usd_per_mtok.{field}"),
-                problem,
-            ));
-        }
-    }
-    if price.batch_input.is_some() != price.batch_output.is_some() {
-        let problem = "has only one of batch_input and batch_output: give both or none";
-        return Err(Error::catalog(
-            format!("{path}.price_nano_usd_per_mtok"),
-            problem,
-        ));
-    }
-    Ok(())
 }
 
 fn check_latency(path: &str, latency: &LatencyPrior) -> Result<(), Error> {
@@ -235,7 +213,7 @@ fn baseline(
         let prices = deployments
             .iter()
             .filter(|one| one.model == model)
-            .map(|one| one.price.input + one.price.output);
+            .map(|one| one.price.rates.input + one.price.rates.output);
         prices.max()
     };
     if let Some(name) = name {

@@ -52,8 +52,8 @@ pub(crate) fn predict(
         let output_tokens = caps.fold(belief.output_tokens, |tokens, cap| tokens.capped(*cap));
         let tokens = Tokens {
             n_input: profile.n_input_tokens,
-            n_cached_input: 0,
             n_output: (output_tokens.mean * f64::from(limits.n_choices)).round() as u64,
+            ..Tokens::default()
         };
         Candidate {
             quality: belief.quality,

@@ -278,7 +278,7 @@ impl List {
             );
         }
         let usd = |nano: u64| nano as f64 / crate::cost::NANO_USD_PER_USD;
-        let price = &deployment.price;
+        let price = &deployment.price.rates;
         self.above(
             code,
             "max_input_price_usd_per_mtok",
