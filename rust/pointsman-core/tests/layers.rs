@@ -96,7 +96,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         ],
         "latency" => &["latency_model"],
         "cost" => &["catalog"],
-        "catalog" => &["quality"],
+        "catalog" => &["quality", "tokens"],
         "identity" => &["request"],
         "policy" => &[
             "belief",
