@@ -25,7 +25,9 @@ NANO_USD_PER_USD = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
-    """What an answer must satisfy. `None` means: no such limit.
+    """What an answer must satisfy, and how quality trades for money. `None` means: no such limit.
+
+    `quality_tolerance`, `within_best` and `quality_value_usd` are three settings of one dial: give one at most.
 
     Attributes:
         task: Task name the caller gives; selects the quality prior of that name where a model has one.
@@ -36,6 +38,13 @@ class Constraints:
         quality_like: Name of a model; its quality on this task is the floor.
         quality_tolerance: Without a floor: how far below the best feasible quality the choice may lie, in
             [0, 1], for (lookup, generation, reasoning).
+        within_best: How far below the best feasible quality the choice may lie, as a share of it in [0, 1].
+        quality_value_usd: What a quality of 1 instead of 0 is worth for this request, in US dollars, in [0, 1e9];
+            the deployment that gives most for the money wins.
+        budget_price: How much more than itself a dollar weighs, so that a budget lasts, in [0, 1e9]. Weighs against
+            `quality_value_usd`, which is 1 if not given.
+        latency_value_usd_per_s: What a second of latency beyond `max_latency_ms` (without it: any second) costs, in
+            US dollars, in [0, 1e6].
         strategy: How to execute. `auto` lets pointsman choose.
         deadline_s: Seconds from now by which the answer must be there; a long one makes the request `batch`.
         exploration: Whether now and then another deployment that meets the need answers, to learn about it;
@@ -51,6 +60,10 @@ class Constraints:
     min_quality: float | None = None
     quality_like: str | None = None
     quality_tolerance: tuple[float, float, float] | None = None
+    within_best: float | None = None
+    quality_value_usd: float | None = None
+    budget_price: float | None = None
+    latency_value_usd_per_s: float = 0.0
     strategy: Strategy = "auto"
     deadline_s: float | None = None
     exploration: bool = False
@@ -84,6 +97,9 @@ class ProviderPreferences:
     max_input_price_usd_per_mtok: float | None = None
     max_output_price_usd_per_mtok: float | None = None
 
+
+DIAL_FIELDS = ("quality_tolerance", "within_best", "quality_value_usd")
+"""Three ways to say how quality trades for money; at most one may be given."""
 
 NO_CONSTRAINTS = Constraints()
 NO_PREFERENCES = ProviderPreferences()

@@ -42,6 +42,7 @@ from pointsman.config.values import (
     Url,
     wrong,
 )
+from pointsman.types import DIAL_FIELDS
 
 Capability = Literal["tools", "vision", "audio", "json_object", "json_schema", "reasoning", "logprobs", "pdf"]
 Tier = Literal["default", "flex", "priority"]
@@ -358,6 +359,13 @@ class PolicySettings(Settings):
     quality_tolerance: Mapping[Literal["lookup", "generation", "reasoning"], Share] | None = Field(
         default=None, description="a tolerance in [0, 1]", examples=[0.1]
     )
+    within_best: Share | None = Field(default=None, description="a share in [0, 1]", examples=[0.05])
+    quality_value_usd: Annotated[Number, Field(ge=0, le=1e9)] | None = Field(
+        default=None, description="a value from 0 to 1e9 in US dollars a unit of quality", examples=[0.02]
+    )
+    latency_value_usd_per_s: Annotated[Number, Field(ge=0, le=1e6)] = Field(
+        default=0.0, description="a value from 0 to 1e6 in US dollars a second", examples=[0.001]
+    )
     quality_like: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o-mini"]
     )
@@ -378,6 +386,13 @@ class PolicySettings(Settings):
     @classmethod
     def _number_is_for_all(cls, value: Any) -> Any:
         return value if value is None or isinstance(value, Mapping) else dict.fromkeys(COMPLEXITIES, value)
+
+    @model_validator(mode="after")
+    def _has_one_dial(self) -> Self:
+        turned = [name for name in DIAL_FIELDS if getattr(self, name) is not None]
+        if len(turned) > 1:
+            raise wrong(f"says twice how quality trades for money; give {' or '.join(turned)}")
+        return self
 
 
 def _fill_known_provider(value: Any) -> Any:

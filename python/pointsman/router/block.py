@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import RequestError
 from pointsman.router.fields import duration_s, flag, kind, label, names, nearest, number, one_of, tags
-from pointsman.types import NO_PREFERENCES, Constraints, ProviderPreferences
+from pointsman.types import DIAL_FIELDS, NO_PREFERENCES, Constraints, ProviderPreferences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +39,9 @@ _BLOCK_READERS: dict[str, Callable[[Any, str], Any]] = {
     "max_ttft_ms": lambda value, param: number(value, param, 0),
     "min_quality": lambda value, param: number(value, param, 0, 1),
     "quality_like": label,
+    "within_best": lambda value, param: number(value, param, 0, 1),
+    "quality_value_usd": lambda value, param: number(value, param, 0, 1e9),
+    "latency_value_usd_per_s": lambda value, param: number(value, param, 0, 1e6),
     "strategy": one_of("auto", "direct", "cascade", "race", "batch"),
     "deadline": duration_s,
     "session_id": label,
@@ -75,6 +78,12 @@ def read_block(block: Any, headers: Mapping[str, str]) -> dict[str, Any]:
             )
         if value is not None:
             seen[name] = _BLOCK_READERS[name](value, f"pointsman.{name}")
+    turned = [name for name in DIAL_FIELDS if name in seen]
+    if len(turned) > 1:
+        raise RequestError(
+            f"{' and '.join(turned)} both say how quality trades for money; give one",
+            param=f"pointsman.{turned[1]}",
+        )
     return seen
 
 
@@ -85,6 +94,9 @@ def constrained(base: Constraints, block: dict[str, Any]) -> Constraints:
         for name, value in block.items()
         if _RENAMED.get(name, name) in _CONSTRAINT_FIELDS
     }
+    if any(name in changes for name in DIAL_FIELDS):
+        # The dial as a whole is the request's: what the policy says of it does not stand beside it.
+        changes = dict.fromkeys(DIAL_FIELDS) | changes
     return replace(base, **changes) if changes else base
 
 

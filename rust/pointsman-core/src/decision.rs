@@ -63,7 +63,6 @@ pub struct Decision {
     pub(crate) ranking: Vec<usize>,
     pub(crate) reason: String,
     pub(crate) confidence: f64,
-    pub(crate) propensity: f64,
 }
 
 impl Decision {
@@ -76,7 +75,6 @@ impl Decision {
             ranking: choice.ranking,
             reason: choice.reason,
             confidence,
-            propensity: choice.propensity,
         }
     }
 
@@ -119,7 +117,7 @@ impl Decision {
 
     /// Probability with which the policy chose this deployment; 1 unless it explores.
     pub fn propensity(&self) -> f64 {
-        self.propensity
+        self.predicted().propensity
     }
 
     /// Probability that the chosen deployment's quality meets the need.

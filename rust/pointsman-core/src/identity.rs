@@ -98,6 +98,10 @@ impl Hash {
             constraints.max_ttft_ms,
             constraints.min_quality,
             constraints.deadline_s,
+            constraints.within_best,
+            constraints.quality_value_usd,
+            constraints.budget_price,
+            Some(constraints.latency_value_usd_per_s),
         ];
         limits.iter().for_each(|limit| self.limit(*limit));
         let tolerance = constraints

@@ -92,6 +92,7 @@ struct CandidateRecord<'a> {
     #[serde(flatten)]
     predicted: PredictedRecord,
     score: Option<f64>,
+    propensity: Option<f64>,
     rejected_by: Vec<RejectionRecord<'a>>,
 }
 
@@ -281,6 +282,7 @@ fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
         feasible: candidate.is_feasible(),
         predicted: predicted(assessment, index),
         score: candidate.is_feasible().then_some(candidate.score_usd),
+        propensity: candidate.is_feasible().then_some(candidate.propensity),
         rejected_by: rejections
             .iter()
             .map(|one| rejection(assessment, one))

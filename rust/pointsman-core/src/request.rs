@@ -212,8 +212,20 @@ pub struct Constraints<S> {
     pub min_quality: Option<f64>,
     /// Model whose quality on this task is the floor.
     pub quality_like: Option<S>,
-    /// How far below the best feasible quality the choice may lie, for (lookup, generation, reasoning).
+    /// How far below the best feasible quality the choice may lie, for (lookup, generation, reasoning), each in [0, 1].
+    ///
+    /// One of three ways to trade quality for money, like the two fields below; at most one may be given.
     pub quality_tolerance: Option<[f64; 3]>,
+    /// How far below the best feasible quality the choice may lie, as a share of it in [0, 1].
+    pub within_best: Option<f64>,
+    /// What a quality of 1 instead of 0 is worth for this request, US dollars, in [0, 1e9]: the best at that price wins.
+    pub quality_value_usd: Option<f64>,
+    /// How much more than itself a dollar weighs, so that a budget lasts: in [0, 1e9], see [`Pacer`](crate::pacer::Pacer).
+    ///
+    /// Needs a price of quality to weigh against: `quality_value_usd`, which is 1 if not given.
+    pub budget_price: Option<f64>,
+    /// What a second of latency beyond `max_latency_ms` (without it: any second) costs, US dollars, in [0, 1e6].
+    pub latency_value_usd_per_s: f64,
     /// Seconds from now by which the answer must be there; a long one makes the request `batch`.
     pub deadline_s: Option<f64>,
     /// Whether now and then another deployment that meets the need is chosen, to learn about it.
@@ -230,6 +242,10 @@ impl<S> Default for Constraints<S> {
             min_quality: None,
             quality_like: None,
             quality_tolerance: None,
+            within_best: None,
+            quality_value_usd: None,
+            budget_price: None,
+            latency_value_usd_per_s: 0.0,
             deadline_s: None,
             exploration: false,
         }

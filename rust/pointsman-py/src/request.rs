@@ -98,6 +98,10 @@ fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
             "quality_like",
         )?,
         quality_tolerance: tolerance.map(<[f64; 3]>::from),
+        within_best: field!(object, "within_best", "give a number, or None"),
+        quality_value_usd: field!(object, "quality_value_usd", "give a number, or None"),
+        budget_price: field!(object, "budget_price", "give a number, or None"),
+        latency_value_usd_per_s: field!(object, "latency_value_usd_per_s", "give a number"),
         deadline_s: field!(object, "deadline_s", "give a number, or None"),
         exploration: field!(object, "exploration", "give a bool"),
     })

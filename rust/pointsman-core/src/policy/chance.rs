@@ -2,10 +2,13 @@
 
 use super::candidate::Candidate;
 use super::explore::{GAMMA_SCALE, draw, gamma, inverse_gap_into};
+use super::score::{Need, Weights};
 use crate::learn_error::LearnError;
 
 /// Least probability of a deployment that meets the need (science.md 2.6: .002 to .01).
 const MIN_PROPENSITY: f64 = 0.005;
+/// Gaps beyond this are as good as infinite.
+const MAX_GAP: f64 = 1e12;
 
 /// What a draw depends on besides the candidates.
 #[derive(Clone, Copy, Debug)]
@@ -15,33 +18,52 @@ pub(crate) struct Chance {
     pub(crate) n_rewards: f64,
 }
 
-/// Draws one of `peers`, puts it first and gives its propensity.
+/// Draws one of `peers`, puts it first, and gives the propensity of each that could be drawn.
 ///
 /// `peers` are candidates that only the score tells apart, best first. Those that meet the need can be drawn, the
-/// dearer the more rarely: the gap is the extra cost as a share of the dearest's.
+/// lower their score the more rarely.
 pub(super) fn explore(
     peers: &mut [usize],
     candidates: &[Candidate],
-    need: f64,
+    need: Need,
+    weights: Weights,
     chance: Chance,
-) -> Result<f64, LearnError> {
-    let meets = |place: &usize| candidates[peers[*place]].quality.mean >= need;
+) -> Result<Vec<(usize, f64)>, LearnError> {
+    let meets = |place: &usize| candidates[peers[*place]].quality.mean >= need.value();
     let places: Vec<usize> = (0..peers.len())
         .filter(|place| *place == 0 || meets(place))
         .collect();
-    let costs: Vec<f64> = places
+    let arms: Vec<&Candidate> = places
         .iter()
-        .map(|place| candidates[peers[*place]].cost_usd)
+        .map(|place| &candidates[peers[*place]])
         .collect();
-    let dearest = costs.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    let mut scores: Vec<f64> = costs.iter().map(|cost| -cost / dearest).collect();
-    // An incumbent may stand before a cheaper one; it is the best all the same.
-    scores[0] = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let scores = unit_scores(&arms, need, weights);
     let mut propensities = vec![0.0; scores.len()];
     let gamma = gamma(scores.len(), chance.n_rewards, GAMMA_SCALE);
     let least = MIN_PROPENSITY.min(1.0 / scores.len() as f64);
     inverse_gap_into(&scores, gamma, least, &mut propensities)?;
     let drawn = draw(&propensities, chance.seed)?;
+    let indices = places.iter().map(|place| peers[*place]);
+    let each = indices.zip(propensities).collect();
     peers[..=places[drawn]].rotate_right(1);
-    Ok(propensities[drawn])
+    Ok(each)
+}
+
+/// Scores in units of quality, or, where more quality is worth nothing, of the dearest's outlay; the first has the best.
+fn unit_scores(arms: &[&Candidate], need: Need, weights: Weights) -> Vec<f64> {
+    let outlays = arms.iter().map(|arm| weights.outlay_usd(arm));
+    let mut scores: Vec<f64> = if let Need::Worth { usd } = need {
+        let score = |arm: &&Candidate| arm.score_usd / usd.max(f64::MIN_POSITIVE);
+        arms.iter().map(score).collect()
+    } else {
+        let dearest = outlays.clone().fold(f64::MIN_POSITIVE, f64::max);
+        outlays.map(|outlay| -outlay / dearest).collect()
+    };
+    // An incumbent may stand before one of a better score; it is the best all the same.
+    let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    scores[0] = best;
+    scores
+        .iter_mut()
+        .for_each(|score| *score = (*score - best).max(-MAX_GAP));
+    scores
 }

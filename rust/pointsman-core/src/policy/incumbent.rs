@@ -5,18 +5,38 @@
 //! (science.md 2.5).
 
 use super::candidate::Candidate;
-use super::choice::USD_PER_MISSING_QUALITY;
+use super::score::{Need, Weights};
 
-/// Puts the first of `peers` that is proven, or the incumbent, in front; says whether the first was not.
+/// What a challenger must pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bar {
+    /// The need by the priors alone: it finds the incumbent.
+    pub(super) prior_need: Need,
+    /// How far below the incumbent's a lower bound may lie.
+    pub(super) tolerance: f64,
+    pub(super) weights: Weights,
+}
+
+impl Bar {
+    fn prior_worth(&self, candidate: &Candidate) -> f64 {
+        self.prior_need.worth_usd(candidate.prior.mean) - self.weights.outlay_usd(candidate)
+    }
+
+    /// Where quality has a price, money saved makes up for a lower bound that is further below.
+    fn is_passed(&self, challenger: &Candidate, incumbent: &Candidate) -> bool {
+        let margin = challenger.quality.lcb - incumbent.quality.lcb + self.tolerance;
+        let outlay = |candidate| self.weights.outlay_usd(candidate);
+        match self.prior_need {
+            Need::Worth { usd } => usd * margin + outlay(incumbent) - outlay(challenger) >= 0.0,
+            _ => margin >= 0.0,
+        }
+    }
+}
+
+/// Puts the first of `peers` that passes the bar, or the incumbent, in front; says whether the first did not.
 ///
-/// `peers` are candidates that only the score tells apart, best first. `prior_need` is the quality needed by the
-/// priors alone, `tolerance` how far below the incumbent's a lower bound may lie.
-pub(super) fn defend(
-    peers: &mut [usize],
-    candidates: &[Candidate],
-    prior_need: f64,
-    tolerance: f64,
-) -> bool {
+/// `peers` are candidates that only the score tells apart, best first.
+pub(super) fn defend(peers: &mut [usize], candidates: &[Candidate], bar: Bar) -> bool {
     let of = |index: &usize| &candidates[*index];
     if peers
         .iter()
@@ -24,17 +44,13 @@ pub(super) fn defend(
     {
         return false;
     }
-    let worth = |index: &usize| {
-        let missing = (prior_need - of(index).prior.mean).max(0.0);
-        -of(index).cost_usd - USD_PER_MISSING_QUALITY * missing
-    };
+    let worth = |index: &usize| bar.prior_worth(of(index));
     // The first of equals, as the ranking has broken ties already.
     let by_worth = |a: &&usize, b: &&usize| worth(a).total_cmp(&worth(b));
     let Some(incumbent) = peers.iter().rev().max_by(by_worth).copied() else {
         return false;
     };
-    let bar = of(&incumbent).quality.lcb - tolerance;
-    let is_fine = |index: &usize| *index == incumbent || of(index).quality.lcb >= bar;
+    let is_fine = |index: &usize| *index == incumbent || bar.is_passed(of(index), of(&incumbent));
     let chosen = peers.iter().position(is_fine).unwrap_or(0);
     peers[..=chosen].rotate_right(1);
     chosen != 0
@@ -61,16 +77,31 @@ mod tests {
                 p90: 1.0,
                 mean: 1.0,
             },
+            overage_s: 0.0,
             score_usd: 0.0,
+            propensity: 0.0,
             rejections: 0..0,
         }
     }
 
-    /// The order after the rule, for the need 0.7 and the tolerance 0.1.
-    fn defended(candidates: &[Candidate]) -> (Vec<usize>, bool) {
+    /// The order after the rule, for a need and the tolerance 0.1.
+    fn defended_for(prior_need: Need, candidates: &[Candidate]) -> (Vec<usize>, bool) {
         let mut peers: Vec<usize> = (0..candidates.len()).collect();
-        let is_kept = defend(&mut peers, candidates, 0.7, 0.1);
+        let weights = Weights {
+            budget_price: 0.0,
+            latency_value_usd_per_s: 0.0,
+        };
+        let bar = Bar {
+            prior_need,
+            tolerance: 0.1,
+            weights,
+        };
+        let is_kept = defend(&mut peers, candidates, bar);
         (peers, is_kept)
+    }
+
+    fn defended(candidates: &[Candidate]) -> (Vec<usize>, bool) {
+        defended_for(Need::Floor(0.7), candidates)
     }
 
     #[test]
@@ -87,6 +118,22 @@ mod tests {
         let bad = candidate(0.8, 0.3, 0.02, 0.01);
         let other = candidate(0.85, 0.85, 0.1, 0.02);
         assert_eq!(defended(&[other, bad]), (vec![0, 1], false));
+    }
+
+    #[test]
+    fn where_quality_has_a_price_what_is_saved_makes_up_for_a_lower_bound() {
+        let incumbent = candidate(0.8, 0.8, 0.02, 0.02);
+        let worse = candidate(0.5, 0.6, 0.02, 0.01);
+        let pair = [worse, incumbent];
+        // A bound 0.2 lower is 0.1 beyond the tolerance: worth 0.01 saved below 0.1 USD a unit of quality.
+        assert_eq!(
+            defended_for(Need::Worth { usd: 0.09 }, &pair),
+            (vec![0, 1], false)
+        );
+        assert_eq!(
+            defended_for(Need::Worth { usd: 0.11 }, &pair),
+            (vec![1, 0], true)
+        );
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! [`Limits`]: the request's constraints, checked and resolved against a catalog.
 
 use super::candidate::Candidate;
+use super::score::{Dial, Weights};
 use crate::catalog::{Catalog, Tier};
 use crate::error::Error;
 use crate::profile::TaskProfile;
-use crate::request::{Request, SortBy};
-
-/// How far below the best feasible quality a choice may lie by default: lookup, generation, reasoning. Chosen.
-const TOLERANCE: [f64; 3] = [0.20, 0.10, 0.02];
+use crate::request::{Constraints, Request, SortBy};
 
 /// Which list of providers a rejection refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +25,8 @@ pub(crate) struct Limits {
     pub(crate) deadline_s: Option<f64>,
     pub(crate) min_quality: Option<f64>,
     pub(crate) quality_like: Option<usize>,
-    pub(crate) tolerance: [f64; 3],
+    pub(crate) dial: Dial,
+    pub(crate) weights: Weights,
     pub(crate) allowed_models: Option<Vec<usize>>,
     pub(crate) order: Vec<usize>,
     pub(crate) only: Option<Vec<usize>>,
@@ -88,7 +87,11 @@ impl Limits {
                 .as_ref()
                 .map(|name| model("quality_like", name))
                 .transpose()?,
-            tolerance: constraints.quality_tolerance.unwrap_or(TOLERANCE),
+            dial: dial(constraints)?,
+            weights: Weights {
+                budget_price: constraints.budget_price.unwrap_or(0.0),
+                latency_value_usd_per_s: constraints.latency_value_usd_per_s,
+            },
             allowed_models: allowed_models.transpose()?,
             order: providers("provider.order", &preferences.order)?,
             only: preferences
@@ -136,12 +139,54 @@ impl Limits {
         }))
     }
 
+    /// The latency beyond which waiting counts, in milliseconds.
+    pub(super) fn tolerated_latency_ms(&self) -> f64 {
+        let deadline_ms = self.deadline_s.map(|deadline_s| 1000.0 * deadline_s);
+        let limits = self.max_latency_ms.into_iter().chain(deadline_ms);
+        limits.min_by(f64::total_cmp).unwrap_or(0.0)
+    }
+
     pub(crate) fn providers(&self, list: ProviderList) -> &[usize] {
         match list {
             ProviderList::Order => &self.order,
             ProviderList::Only => self.only.as_deref().unwrap_or_default(),
             ProviderList::Ignore => &self.ignore,
         }
+    }
+}
+
+/// The one dial the caller turned, or the default.
+fn dial<S>(constraints: &Constraints<S>) -> Result<Dial, Error> {
+    let turned = [
+        (
+            "quality_tolerance",
+            constraints.quality_tolerance.map(Dial::Tolerance),
+        ),
+        ("within_best", constraints.within_best.map(Dial::WithinBest)),
+        (
+            "quality_value_usd",
+            constraints.quality_value_usd.map(Dial::Value),
+        ),
+    ];
+    let mut turned = turned
+        .into_iter()
+        .filter_map(|(field, dial)| Some((field, dial?)));
+    let has_budget = constraints.budget_price.is_some();
+    let Some((field, dial)) = turned.next() else {
+        return Ok(Dial::default_of(has_budget));
+    };
+    let other = turned.next().map(|(other, _)| other);
+    let other = other.or_else(|| {
+        let weighs_nothing = has_budget && !matches!(dial, Dial::Value(_));
+        weighs_nothing.then_some("budget_price")
+    });
+    match other {
+        None => Ok(dial),
+        Some(other) => Err(Error::invalid(
+            other,
+            format!("given beside {field}"),
+            format!("both say how quality trades for money: give {field} or {other}"),
+        )),
     }
 }
 
@@ -160,6 +205,11 @@ fn check_numbers<S>(request: &Request<S>) -> Result<(), Error> {
     positive("max_ttft_ms", constraints.max_ttft_ms)?;
     positive("deadline_s", constraints.deadline_s)?;
     share("min_quality", constraints.min_quality)?;
+    share("within_best", constraints.within_best)?;
+    at_most("quality_value_usd", constraints.quality_value_usd, 1e9)?;
+    at_most("budget_price", constraints.budget_price, 1e9)?;
+    let latency_value = Some(constraints.latency_value_usd_per_s);
+    at_most("latency_value_usd_per_s", latency_value, 1e6)?;
     for tolerance in constraints.quality_tolerance.iter().flatten() {
         share("quality_tolerance", Some(*tolerance))?;
     }
@@ -189,6 +239,16 @@ fn at_least_zero(field: &str, value: Option<f64>) -> Result<(), Error> {
         value,
         |value| value.is_finite() && value >= 0.0,
         "give a finite number >= 0, or None for no limit",
+    )
+}
+
+fn at_most(field: &str, value: Option<f64>, most: f64) -> Result<(), Error> {
+    let is_fine = |value| (0.0..=most).contains(&value);
+    check(
+        field,
+        value,
+        is_fine,
+        &format!("give a number in [0, {most:e}]"),
     )
 }
 

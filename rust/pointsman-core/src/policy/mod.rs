@@ -8,6 +8,9 @@ mod feasible;
 mod incumbent;
 mod infeasible;
 mod limits;
+mod order;
+mod reason;
+mod score;
 
 pub use candidate::Candidate;
 pub(crate) use candidate::predict;
@@ -19,4 +22,4 @@ pub(crate) use infeasible::{Binding, bind};
 pub(crate) use limits::Limits;
 
 /// Version of the policy, logged with every decision.
-pub const POLICY_VERSION: &str = "cheapest-feasible-2";
+pub const POLICY_VERSION: &str = "feasible-score-3";

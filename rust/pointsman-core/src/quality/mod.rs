@@ -23,6 +23,7 @@ pub use estimate::Estimate;
 pub use estimator::QualityEstimator;
 pub use neighbours::Neighbours;
 pub use platt::Platt;
+pub(crate) use registry::normal_cdf;
 pub use registry::{Quality, QualityPrior};
 pub use ridge::{MAX_FEATURES, N_REFACTOR, Ridge};
 pub use settings::{MAX_ENTRIES, NeighbourConfig, QualityConfig};

@@ -173,7 +173,7 @@ fn sigma(x: f64) -> f64 {
 }
 
 /// Standard normal distribution function, absolute error below 7.5e-8 (Abramowitz and Stegun 26.2.17).
-fn normal_cdf(x: f64) -> f64 {
+pub(crate) fn normal_cdf(x: f64) -> f64 {
     const B: [f64; 5] = [
         0.319_381_530,
         -0.356_563_782,
