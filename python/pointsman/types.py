@@ -27,7 +27,7 @@ NANO_USD_PER_USD = 1_000_000_000
 class Constraints:
     """What an answer must satisfy, and how quality trades for money. `None` means: no such limit.
 
-    `quality_tolerance`, `within_best` and `quality_value_usd` are three settings of one dial: give one at most.
+    `quality_tolerance`, `within_best` and `quality_value_usd` set the same dial: give at most one.
 
     Attributes:
         task: Task name the caller gives; selects the quality prior of that name where a model has one.
@@ -39,12 +39,12 @@ class Constraints:
         quality_tolerance: Without a floor: how far below the best feasible quality the choice may lie, in
             [0, 1], for (lookup, generation, reasoning).
         within_best: How far below the best feasible quality the choice may lie, as a share of it in [0, 1].
-        quality_value_usd: What a quality of 1 instead of 0 is worth for this request, in US dollars, in [0, 1e9];
-            the deployment that gives most for the money wins.
-        budget_price: How much more than itself a dollar weighs, so that a budget lasts, in [0, 1e9]. Weighs against
-            `quality_value_usd`, which is 1 if not given.
-        latency_value_usd_per_s: What a second of latency beyond `max_latency_ms` (without it: any second) costs, in
-            US dollars, in [0, 1e6].
+        quality_value_usd: What a quality of 1 instead of 0 is worth for this request, in US dollars, in
+            [0, 1e9]; the deployment that gives most for the money wins.
+        budget_price: How much more than itself a dollar weighs, so that a budget lasts, in [0, 1e9]. Weighs
+            against `quality_value_usd`, which is 1 if not given.
+        latency_value_usd_per_s: What a second of latency beyond `max_latency_ms` (without it: any second)
+            costs, in US dollars, in [0, 1e6].
         strategy: How to execute. `auto` lets pointsman choose.
         deadline_s: Seconds from now by which the answer must be there; a long one makes the request `batch`.
         exploration: Whether now and then another deployment that meets the need answers, to learn about it;

@@ -177,12 +177,17 @@ def test_a_policy_becomes_constraints_and_preferences():
     text = BASE.replace(
         "default: {quality_tolerance: 0.1}",
         "default: {}\n"
+        "  value: {quality_value_usd: 0.02, latency_value_usd_per_s: 0.001}\n"
+        "  near: {within_best: 0.05}\n"
         "  all: {min_quality: 0.8, max_cost_usd: 0.01, max_latency_ms: 900, max_ttft_ms: 300, quality_like: gpt-4.1,"
         " quality_tolerance: {lookup: 0.3}, models: [gpt-4.1], strategy: direct,"
         " provider: {order: [openai], only: [openai], allow_fallbacks: false, require_parameters: true,"
         " data_collection: deny, sort: price, max_price: {prompt: 1.5, completion: 6}}}",
     )
-    policy = registry(text).policies["all"]
+    policies = registry(text).policies
+    assert policies["near"].constraints == Constraints(within_best=0.05)
+    assert policies["value"].constraints == Constraints(quality_value_usd=0.02, latency_value_usd_per_s=0.001)
+    policy = policies["all"]
     assert policy.constraints == Constraints(
         min_quality=0.8,
         max_cost_usd=0.01,
@@ -254,4 +259,4 @@ def test_a_tolerance_the_policy_leaves_out_is_the_core_s_own(complexity, prompt)
 def test_the_example_config_is_good():
     built = registry_from_config(load_config(EXAMPLE, environ=EXAMPLE_ENVIRON))
     assert len(built.catalog) == 5
-    assert set(built.policies) == {"default", "cheap", "careful", "private"}
+    assert set(built.policies) == {"default", "cheap", "careful", "value", "near", "private"}

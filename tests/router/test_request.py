@@ -64,6 +64,25 @@ def test_a_null_field_of_the_block_leaves_the_policy_alone():
     assert parse(body(pointsman={"min_quality": None}), policy=Strict).request.constraints.min_quality == 0.9
 
 
+class Dialled:
+    constraints = Constraints(quality_value_usd=0.02, min_quality=0.5)
+    preferences = ProviderPreferences()
+    allowed_models = None
+
+
+def test_the_request_s_dial_takes_the_place_of_the_policy_s():
+    chat = parse(body(pointsman={"within_best": 0.1}), policy=Dialled)
+    assert chat.request.constraints == Constraints(within_best=0.1, min_quality=0.5)
+
+
+def test_two_settings_of_the_dial_or_a_misspelt_one_are_refused():
+    with pytest.raises(RequestError, match="within_best and quality_value_usd both say") as caught:
+        parse(body(pointsman={"within_best": 0.1, "quality_value_usd": 1}))
+    assert caught.value.param == "pointsman.quality_value_usd"
+    with pytest.raises(RequestError, match="did you mean quality_value_usd"):
+        parse(body(pointsman={"quality_value": 1}))
+
+
 def test_a_model_name_pins_it_before_the_list():
     assert parse(body(model="b", models=["a", "b"])).request.allowed_models == ("b", "a")
     assert parse(body(models=["a"])).request.allowed_models == ("a",)
@@ -74,14 +93,16 @@ def test_every_block_field_is_also_a_header():
     headers = {
         "task": "t", "max-cost-usd": "0.1", "max-latency-ms": "100", "max-ttft-ms": "50", "min-quality": "0.5",
         "quality-like": "m", "strategy": "direct", "deadline": "24h", "session-id": "s", "cache": "off",
-        "tags": "a, b", "explain": "true",
+        "tags": "a, b", "explain": "true", "within-best": "0.1", "latency-value-usd-per-s": "0.001",
     }  # fmt: skip
-    assert {name.replace("-", "_") for name in headers} == set(BLOCK_FIELDS)
+    named = {name.replace("-", "_") for name in headers}
+    assert named == set(BLOCK_FIELDS) - {"quality_value_usd"}  # The other setting of the same dial.
     chat = parse(body(), headers)
     assert chat.explain
     assert chat.request.constraints == Constraints(
         task="t", max_cost_usd=0.1, max_latency_ms=100, max_ttft_ms=50, min_quality=0.5, quality_like="m",
-        strategy="direct", deadline_s=86400, session_id="s", tags=("a", "b"),
+        strategy="direct", deadline_s=86400, session_id="s", tags=("a", "b"), within_best=0.1,
+        latency_value_usd_per_s=0.001,
     )  # fmt: skip
 
 

@@ -4,69 +4,10 @@
 
 mod common;
 
-use common::{NOW_S, document, request, router, text};
-use pointsman_core::{Complexity, Domain, ErrorKind, Outcome, Router, Structure, Verdict};
+use common::{NOW_S, document, events, request, router, taught, text};
+use pointsman_core::{ErrorKind, Router, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-/// A deployment by its place, and what came of calling it.
-type Event = (
-    prop::sample::Index,
-    usize,
-    [Option<f64>; 3],
-    Option<u64>,
-    [bool; 2],
-    f64,
-);
-
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    let number = |most: f64| prop::option::of(prop_oneof![Just(0.0), Just(most), 0.0..most]);
-    let numbers = (number(1e9), number(1e5), number(1.0)).prop_map(<[Option<f64>; 3]>::from);
-    let tokens = prop::option::of(prop_oneof![Just(0), Just(1_000_000_000), 0_u64..5_000]);
-    let event = (
-        any::<prop::sample::Index>(),
-        0_usize..105,
-        numbers,
-        tokens,
-        any::<[bool; 2]>(),
-        0.0..600.0,
-    );
-    prop::collection::vec(event, 0..60)
-}
-
-fn outcome(document: &Value, event: &Event) -> Outcome<String> {
-    let (deployment, cell, [latency_ms, ttft_ms, reward], n_output_tokens, [is_cut, is_error], _) =
-        event;
-    let deployments = document["deployments"].as_array().unwrap();
-    let name = &deployments[deployment.index(deployments.len())]["name"];
-    Outcome {
-        n_input_tokens: *cell as u64 * 40,
-        n_output_tokens: *n_output_tokens,
-        is_cut: *is_cut,
-        ttft_ms: ttft_ms
-            .filter(|ttft_ms| latency_ms.is_some_and(|latency_ms| *ttft_ms <= latency_ms)),
-        latency_ms: *latency_ms,
-        is_error: *is_error,
-        reward: *reward,
-        ..Outcome::new(
-            name.as_str().unwrap().to_owned(),
-            Domain::ALL[cell % 7],
-            Complexity::ALL[cell / 7 % 3],
-            Structure::ALL[cell / 21],
-        )
-    }
-}
-
-/// A router that has seen the events, and the time after the last.
-fn taught(document: &Value, events: &[Event]) -> (Router, f64) {
-    let router = router(document);
-    let mut now_s = NOW_S;
-    for event in events {
-        now_s += event.5;
-        router.observe(&outcome(document, event), now_s).unwrap();
-    }
-    (router, now_s)
-}
 
 fn record(router: &Router, text: &str, now_s: f64, seed: u64) -> Value {
     let mut asked = request(text, [None; 4]);

@@ -20,7 +20,7 @@ pub(crate) fn bind(
     let code = binding_code(candidates, rejections);
     let has = |candidate: &&Candidate| of(candidate, rejections).iter().any(|one| one.code == code);
     let n_rejected = candidates.iter().filter(has).count();
-    let nearest = nearest(code, candidates, rejections);
+    let nearest = nearest(catalog, code, candidates, rejections);
     let help = nearest.map_or_else(String::new, |(index, rejection)| {
         let name = &catalog.deployments()[index].name;
         format!("; {}", help(name, rejection))
@@ -69,7 +69,9 @@ fn binding_code(candidates: &[Candidate], rejections: &[Rejection]) -> ReasonCod
 }
 
 /// The candidate that misses by least, among those `code` alone rejects (or all it rejects), with its worst miss.
+/// Of equals the first by name, so that the order of the catalog does not matter.
 fn nearest<'a>(
+    catalog: &Catalog,
     code: ReasonCode,
     candidates: &[Candidate],
     rejections: &'a [Rejection],
@@ -86,7 +88,12 @@ fn nearest<'a>(
         let Some(worst) = misses.max_by(|a, b| excess(a).total_cmp(&excess(b))) else {
             continue;
         };
-        if best.is_none_or(|(_, nearest)| excess(worst) < excess(nearest)) {
+        let name = |index: usize| &catalog.deployments()[index].name;
+        let is_nearer = |(other, nearest): (usize, &Rejection)| {
+            let by_excess = excess(worst).total_cmp(&excess(nearest));
+            by_excess.then_with(|| name(index).cmp(name(other))).is_lt()
+        };
+        if best.is_none_or(is_nearer) {
             best = Some((index, worst));
         }
     }
