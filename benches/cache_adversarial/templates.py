@@ -13,8 +13,8 @@ A bank is a plain text file `banks/LANGUAGE_*.txt` of blocks parted by blank lin
 
 A header names the family, then the slots. `x = list` draws from a list, `x = red / blue` from what stands
 there, `n = 5..90/5` from a range. `x! =` is the slot that a negative changes, `a <> b =` are two slots that
-it swaps. Blocks parted by `--` are senses: same words around them, another question. The lines of one sense are
-paraphrases.
+it swaps. Blocks parted by `--` are senses: same words around them, another question. The lines of one sense
+are paraphrases.
 """
 
 from __future__ import annotations
