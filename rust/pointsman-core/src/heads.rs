@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::features::{Features, N_DENSE};
 use crate::grams::N_BUCKETS;
 use crate::profile::{Complexity, Domain, LatencyClass, Structure};
+use crate::simd;
 
 /// Logits of all axes: complexity, domain, structure, latency, each in the order of its labels.
 pub(crate) const N_LOGITS: usize =
@@ -47,32 +48,89 @@ impl Heads {
         }
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
     fn logits(&self, features: &Features) -> Row {
-        let mut logits = self.bias;
+        let mut logits = Sums::new(&self.bias);
         for (value, row) in features.dense().iter().zip(&self.dense) {
-            for (sum, weight) in logits.iter_mut().zip(row) {
-                *sum += value * weight;
+            // Most cues and scripts are absent, and so is a system prompt's embedding.
+            if *value != 0.0 {
+                logits.add(*value, row, |weight| *weight);
             }
         }
-        let mut hashed = [0.0; N_LOGITS];
+        let mut hashed = Sums::new(&[0.0; N_LOGITS]);
         for (bucket, value) in features.grams() {
-            let start = bucket as usize * N_LOGITS;
-            let row = &self.hashed[start..start + N_LOGITS];
-            for (sum, weight) in hashed.iter_mut().zip(row) {
-                *sum += value * f32::from(i8::from_ne_bytes([*weight]));
+            let row = self.hashed.get(bucket as usize * N_LOGITS..);
+            if let Some(row) = row.and_then(<[u8]>::first_chunk) {
+                hashed.add(value, row, |weight| f32::from(i8::from_ne_bytes([*weight])));
             }
         }
-        for ((logit, sum), scale) in logits.iter_mut().zip(hashed).zip(self.scale) {
+        let mut logits = logits.row();
+        for ((logit, sum), scale) in logits.iter_mut().zip(hashed.row()).zip(self.scale) {
             *logit += sum * scale;
         }
         logits
     }
 }
 
+/// Sums of weighted rows: sixteen that fill whole vector registers, and the rest.
+struct Sums {
+    wide: [f32; WIDE],
+    rest: [f32; N_LOGITS - WIDE],
+}
+
+const WIDE: usize = 16;
+
+impl Sums {
+    fn new(row: &Row) -> Self {
+        Self {
+            wide: std::array::from_fn(|i| row[i]),
+            rest: std::array::from_fn(|i| row[WIDE + i]),
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // the sums stay in registers over a whole loop
+    fn add<W>(&mut self, value: f32, row: &[W; N_LOGITS], weight: impl Fn(&W) -> f32) {
+        let (wide, rest) = row.split_at(WIDE);
+        for (sum, one) in self.wide.iter_mut().zip(wide) {
+            *sum += value * weight(one);
+        }
+        for (sum, one) in self.rest.iter_mut().zip(rest) {
+            *sum += value * weight(one);
+        }
+    }
+
+    fn row(&self) -> Row {
+        std::array::from_fn(|i| {
+            if i < WIDE {
+                self.wide[i]
+            } else {
+                self.rest[i - WIDE]
+            }
+        })
+    }
+}
+
+struct Logits<'a> {
+    heads: &'a Heads,
+    features: &'a Features,
+}
+
+impl simd::Kernel for Logits<'_> {
+    type Output = Row;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
+    fn run(self) -> Row {
+        self.heads.logits(self.features)
+    }
+}
+
 /// What the heads say of a request, each axis divided by its temperature: ready for a softmax.
 pub(crate) fn logits(features: &Features) -> Row {
     let heads = &*HEADS;
-    let mut logits = heads.logits(features);
+    let mut logits = simd::run(Logits { heads, features });
     let sizes = [
         Complexity::ALL.len(),
         Domain::ALL.len(),
@@ -92,4 +150,25 @@ pub(crate) fn logits(features: &Features) -> Row {
 /// Reads the weights now, so that the first decision does not.
 pub(crate) fn warm_up() {
     LazyLock::force(&HEADS);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Conversation, Request};
+    use simd::Kernel;
+
+    #[test]
+    fn every_machine_gives_the_same_bits() {
+        for n_sentences in [0, 1, 7, 150] {
+            let text = "Solve x = 12 y, then say why; ".repeat(n_sentences);
+            let features = &Features::extract(&Request::new(Conversation::user(text)));
+            let logits = || Logits {
+                heads: &HEADS,
+                features,
+            };
+            let bits = |row: Row| row.map(f32::to_bits);
+            assert_eq!(bits(simd::run(logits())), bits(logits().run()));
+        }
+    }
 }

@@ -9,7 +9,7 @@
 //!
 //! Start at [`Router::decide`].
 
-#![deny(unsafe_code)] // Allowed in one place: the AVX2 twin of the embedding's kernel.
+#![deny(unsafe_code)] // Allowed in one place: the AVX2 twin of each kernel.
 
 mod belief;
 mod byte_map;
@@ -42,6 +42,7 @@ mod request;
 mod router;
 mod scaffold;
 pub mod shrink;
+mod simd;
 pub mod sketch;
 mod text;
 pub mod tokens;

@@ -63,17 +63,18 @@ fn imports(source: &str) -> Vec<String> {
 fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
-        "byte_map" | "grams" | "scaffold" | "text" | "lexicon" | "request" | "plan"
+        "byte_map" | "grams" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
         | "learn_error" | "logistic" => &[],
         "belief" => &["latency_model", "length", "quality"],
-        "markers" => &["lexicon", "text"],
-        "embed" | "tokens" => &["byte_map"],
+        "markers" => &["byte_map", "lexicon", "text"],
+        "tokens" => &["byte_map"],
+        "embed" => &["byte_map", "simd"],
         "features" => &[
             "catalog", "embed", "grams", "lexicon", "markers", "request", "scaffold", "text",
             "tokens",
         ],
         "profile" => &["features"],
-        "heads" => &["features", "grams", "profile"],
+        "heads" => &["features", "grams", "profile", "simd"],
         "classify" => &["features", "heads", "profile", "request"],
         "codec" | "error" | "shrink" => &["learn_error"],
         "sketch" => &["codec", "learn_error"],
@@ -185,7 +186,7 @@ fn the_core_has_no_clock_network_thread_or_randomness() {
     let allows = |source: &str| source.contains("allow(unsafe_code)");
     for (path, source) in sources(&rust_dir().join("pointsman-core/src")) {
         assert!(
-            !allows(&source) || path.ends_with("embed/kernel.rs"),
+            !allows(&source) || path.ends_with("simd.rs"),
             "{path} allows unsafe code"
         );
     }

@@ -1,6 +1,7 @@
 //! The sum over rows: what an embedding spends half its time on.
 
 use super::DIM;
+use crate::simd;
 
 /// Stands in for a row out of range, which a checked vocabulary cannot ask for.
 const ZERO: &[u8; DIM] = &[0; DIM];
@@ -30,35 +31,23 @@ impl Rows<'_> {
 /// Adds the rows of `ids` to `sum`.
 ///
 /// With AVX2 where the machine has it: 2.7 times the speed of the SSE2 that x86-64 wheels are built for.
-/// Both are one source without fused multiplication, so every machine gives the same bits.
 pub(super) fn add_rows(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
-    #[cfg(target_arch = "x86_64")]
-    if avx2::add_rows(rows, ids, sum) {
-        return;
-    }
-    add_rows_portable(rows, ids, sum);
+    simd::run(AddRows { rows, ids, sum });
 }
 
-/// The kernel compiled for AVX2.
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-mod avx2 {
-    use super::{DIM, Rows, add_rows_portable};
+struct AddRows<'a> {
+    rows: Rows<'a>,
+    ids: &'a [u32],
+    sum: &'a mut [f32; DIM],
+}
 
-    /// Does the work and says so, if the machine has AVX2.
-    #[inline]
-    pub(super) fn add_rows(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) -> bool {
-        let is_available = std::arch::is_x86_feature_detected!("avx2");
-        if is_available {
-            // SAFETY: the body is safe code; its one precondition, that the machine has AVX2, was just checked.
-            unsafe { compiled(rows, ids, sum) }
-        }
-        is_available
-    }
+impl simd::Kernel for AddRows<'_> {
+    type Output = ();
 
-    #[target_feature(enable = "avx2")]
-    unsafe fn compiled(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
-        add_rows_portable(rows, ids, sum);
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
+    fn run(self) {
+        add_rows_portable(self.rows, self.ids, self.sum);
     }
 }
 
