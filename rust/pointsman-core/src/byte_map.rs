@@ -41,14 +41,21 @@ impl Packed {
         Self(self.0 >> (8 * at)).prefix(n)
     }
 
-    /// With `A-Z` made lower case. Every byte must be ASCII.
+    /// The byte at `at`, below 16; behind the last byte that is the length, or 0.
+    #[inline]
+    pub(crate) fn byte(self, at: usize) -> u8 {
+        (self.0 >> (8 * at)) as u8
+    }
+
+    /// With `A-Z` made lower case; other bytes stay.
     #[inline]
     pub(crate) fn to_ascii_lowercase(self) -> Self {
         const ONES: u128 = u128::MAX / 255;
-        // Per byte, bit 7 tells "at least A" (0x41) and "beyond Z" (0x5a); no carry crosses, as bytes are below 128.
-        let from_a = self.0 + ONES * (128 - 0x41);
-        let beyond_z = self.0 + ONES * (127 - 0x5a);
-        Self(self.0 | (from_a & !beyond_z & (ONES * 0x80)) >> 2)
+        // Per byte, bit 7 tells "at least A" (0x41) and "beyond Z" (0x5a) of its lower bits; no carry crosses.
+        let low = self.0 & (ONES * 0x7f);
+        let from_a = low + ONES * (128 - 0x41);
+        let beyond_z = low + ONES * (127 - 0x5a);
+        Self(self.0 | (from_a & !beyond_z & !self.0 & (ONES * 0x80)) >> 2)
     }
 
     #[inline]
@@ -69,9 +76,20 @@ fn padded(tail: &[u8]) -> [u8; 16] {
     chunk
 }
 
+/// Tags read at once.
+const GROUP: usize = 8;
+/// A byte each, to compare a group of tags at once.
+const ONES: u64 = u64::MAX / 255;
+const HIGH_BITS: u64 = ONES * 0x80;
+
 /// A map from byte strings to numbers, built once. Open addressing over packed keys.
+///
+/// A byte of each key's hash stands apart: those of a whole table fit the second-level cache, so a key that is not
+/// in the map is told from them alone, and one that is costs one access to memory.
 #[derive(Clone, Debug)]
 pub(crate) struct ByteMap {
+    /// Bit 7 and seven bits of the hash of the key in the slot, 0 for a free slot; the first ones again at the end.
+    tags: Vec<u8>,
     keys: Vec<u128>,
     values: Vec<u32>,
     long: HashMap<Box<[u8]>, u32>,
@@ -83,6 +101,7 @@ impl ByteMap {
     pub(crate) fn with_capacity(n_keys: usize) -> Self {
         let n_slots = ((n_keys as f64 * SLOTS_PER_KEY) as usize + 2).next_power_of_two();
         Self {
+            tags: vec![0; n_slots + GROUP],
             keys: vec![0; n_slots],
             values: vec![0; n_slots],
             long: HashMap::new(),
@@ -95,22 +114,32 @@ impl ByteMap {
         self.longest = self.longest.max(key.len());
         match key.len() {
             0 => {}
-            n @ 1..=PACKED_LEN => {
-                let slot = self.slot(Packed::at(key, 0, n));
-                self.keys[slot] = Packed::at(key, 0, n).0;
-                self.values[slot] = value;
-            }
+            n @ 1..=PACKED_LEN => self.insert_packed(Packed::at(key, 0, n), value),
             _ => {
                 self.long.insert(key.into(), value);
             }
         }
     }
 
+    /// Sets the value of a packed key. At most the `n_keys` of the capacity go in.
+    pub(crate) fn insert_packed(&mut self, key: Packed, value: u32) {
+        let (mask, hash) = (self.keys.len() - 1, key.hash());
+        let mut slot = hash as usize & mask;
+        while self.keys[slot] != key.0 && self.keys[slot] != 0 {
+            slot = (slot + 1) & mask;
+        }
+        self.keys[slot] = key.0;
+        self.values[slot] = value;
+        self.tags[slot] = tag(hash);
+        if let Some(again) = self.tags.get_mut(self.keys.len() + slot) {
+            *again = tag(hash);
+        }
+    }
+
     /// The value of a packed key.
     #[inline]
     pub(crate) fn get_packed(&self, key: Packed) -> Option<u32> {
-        let slot = self.slot(key);
-        (self.keys[slot] != 0).then(|| self.values[slot])
+        self.find(key).map(|slot| self.values[slot])
     }
 
     /// The value of the `n` bytes of `text` from `at`.
@@ -124,21 +153,57 @@ impl ByteMap {
         }
     }
 
+    /// Whether the map holds the `n` bytes of `text` from `at`.
+    #[inline]
+    pub(crate) fn has(&self, text: &[u8], at: usize, n: usize) -> bool {
+        match n {
+            0 => false,
+            1..=PACKED_LEN => self.find(Packed::at(text, at, n)).is_some(),
+            _ if n > self.longest => false,
+            _ => self.long.contains_key(&text[at..at + n]),
+        }
+    }
+
     /// Length of the longest key, in bytes.
     pub(crate) fn longest(&self) -> usize {
         self.longest
     }
 
-    /// Where the key stands, or the free slot that ends the search. At least one slot is free.
+    /// The slot of the key.
     #[inline]
-    fn slot(&self, key: Packed) -> usize {
-        let mask = self.keys.len() - 1;
-        let mut slot = key.hash() as usize & mask;
-        while self.keys[slot] != key.0 && self.keys[slot] != 0 {
-            slot = (slot + 1) & mask;
+    fn find(&self, key: Packed) -> Option<usize> {
+        let (mask, hash) = (self.keys.len() - 1, key.hash());
+        let mut slot = hash as usize & mask;
+        let wanted = u64::from(tag(hash)) * ONES;
+        // At least one slot is free, so the search ends.
+        loop {
+            let group = u64::from_le_bytes(*self.tags.get(slot..)?.first_chunk::<GROUP>()?);
+            let mut found = zero_bytes(group ^ wanted);
+            while found != 0 {
+                let at = (slot + found.trailing_zeros() as usize / 8) & mask;
+                if self.keys[at] == key.0 {
+                    return Some(at);
+                }
+                found &= found - 1;
+            }
+            if group & HIGH_BITS != HIGH_BITS {
+                return None;
+            }
+            slot = (slot + GROUP) & mask;
         }
-        slot
     }
+}
+
+/// What is kept of a hash beside its key: other bits than those that choose the slot.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    (hash >> 57) as u8 | 0x80
+}
+
+/// Bit 7 of each byte that is zero; of a byte above such a one perhaps too.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH_BITS
 }
 
 #[cfg(test)]

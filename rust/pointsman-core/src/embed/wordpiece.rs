@@ -109,6 +109,7 @@ impl WordPiece {
             let longest = map.longest().min(word.len() - at);
             let found = (1..=longest)
                 .rev()
+                .filter(|n| word.get(at + n).is_none_or(|byte| !is_continuation(*byte)))
                 .find_map(|n| map.get(word, at, n).map(|id| (id, n)));
             let Some((id, n)) = found else {
                 return emit(self.unknown);
@@ -138,6 +139,9 @@ impl WordPiece {
             };
             let longest = if at == 0 { n - 1 } else { n - at };
             let found = (1..=longest.min(map.longest())).rev().find_map(|length| {
+                if is_continuation(word.byte(at + length)) {
+                    return None;
+                }
                 let id = map.get_packed(word.slice(at, length))?;
                 Some((id, length))
             });
@@ -151,4 +155,9 @@ impl WordPiece {
         }
         &pieces[..n_pieces]
     }
+}
+
+/// Whether the byte continues a character: no piece ends before it.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
 }

@@ -32,6 +32,9 @@ pub const EXACT_BYTES: usize = 8 << 10;
 /// Windows a long text is sampled by: the first at its start, the last at its end.
 const N_WINDOWS: usize = 8;
 
+/// Pieces that are cut before they are looked up.
+const BATCH: usize = 32;
+
 /// What sampling adds to the error: nine of ten texts of 16 to 64 KB (prompts one after the other, Python modules) are
 /// within it.
 const SAMPLING_ERROR: f32 = 0.06;
@@ -121,10 +124,18 @@ fn count_by(ranks: &Ranks, split: Split, text: &str, max_bytes: usize) -> TokenC
 
 fn count_whole(ranks: &Ranks, split: Split, text: &str) -> usize {
     let (mut at, mut n_tokens) = (0, 0);
+    let mut pieces = [(0, 0); BATCH];
     while at < text.len() {
-        let end = split.end(text, at);
-        n_tokens += ranks.count(text.as_bytes(), at, end);
-        at = end;
+        let mut n_pieces = 0;
+        for piece in &mut pieces {
+            if at == text.len() {
+                break;
+            }
+            let end = split.end(text, at);
+            *piece = (at, end);
+            (at, n_pieces) = (end, n_pieces + 1);
+        }
+        n_tokens += ranks.count(text.as_bytes(), &mut pieces[..n_pieces]);
     }
     n_tokens
 }

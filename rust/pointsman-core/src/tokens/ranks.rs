@@ -31,12 +31,28 @@ impl Ranks {
         Self(map)
     }
 
-    /// Number of tokens of a piece.
-    #[inline]
-    pub(super) fn count(&self, text: &[u8], start: usize, end: usize) -> usize {
+    /// Number of tokens of some pieces, each given by its start and end; changes their order.
+    ///
+    /// All are looked up before any is merged: the table is larger than a cache, and so many accesses to memory are
+    /// under way at once.
+    pub(super) fn count(&self, text: &[u8], pieces: &mut [(usize, usize)]) -> usize {
+        let mut n_unknown = 0;
+        for i in 0..pieces.len() {
+            let (start, end) = pieces[i];
+            pieces[n_unknown] = (start, end);
+            n_unknown += usize::from(!self.0.has(text, start, end - start));
+        }
+        let merged = pieces[..n_unknown].iter();
+        let n_merged: usize = merged
+            .map(|&(start, end)| self.merge(text, start, end))
+            .sum();
+        pieces.len() - n_unknown + n_merged
+    }
+
+    /// Number of tokens of a piece that is none by itself.
+    fn merge(&self, text: &[u8], start: usize, end: usize) -> usize {
         match end - start {
             0 | 1 => end - start,
-            n if self.0.get(text, start, n).is_some() => 1,
             n if n <= SCAN_LEN => self.count_by_scan(text, start, end),
             _ => self.count_by_heap(&text[start..end]),
         }
@@ -50,37 +66,39 @@ impl Ranks {
     /// Merges the leftmost pair of lowest rank until none is left.
     #[inline(never)]
     fn count_by_scan(&self, text: &[u8], start: usize, end: usize) -> usize {
-        // `starts[i]` is where part `i` begins, `ranks[i]` the rank of parts `i` and `i + 1` together.
+        // Each part's first byte, below the rank of it and the next part together: the least is the pair to merge.
+        let mut parts = [u64::MAX; SCAN_LEN + 2];
+        let part = |at: usize, end: usize| u64::from(self.rank(text, at, end)) << 32 | at as u64;
+        let first_of = |part: u64| (part & u64::from(u32::MAX)) as usize;
+        let unranked = |at: usize| u64::from(NONE) << 32 | at as u64;
         let mut n = end - start;
-        let mut starts = [end; SCAN_LEN + 2];
-        let mut ranks = [NONE; SCAN_LEN + 1];
-        for (place, at) in starts.iter_mut().zip(start..end) {
-            *place = at;
+        for (place, at) in parts.iter_mut().zip(start..end - 1) {
+            *place = part(at, at + 2);
         }
-        for (rank, at) in ranks.iter_mut().zip(start..end - 1) {
-            *rank = self.rank(text, at, at + 2);
-        }
+        (parts[n - 1], parts[n]) = (unranked(end - 1), unranked(end));
         loop {
-            let (mut at, mut lowest) = (0, NONE);
-            for (i, rank) in ranks[..n].iter().enumerate() {
-                if *rank < lowest {
-                    (at, lowest) = (i, *rank);
+            let (mut at, mut least) = (0, u64::MAX);
+            for (i, part) in parts[..n].iter().enumerate() {
+                if *part < least {
+                    (at, least) = (i, *part);
                 }
             }
-            if lowest == NONE {
+            if least >= unranked(0) {
                 return n;
             }
-            starts.copy_within(at + 2..=n, at + 1);
-            ranks.copy_within(at + 1..n, at);
-            n -= 1;
-            if at + 1 < n {
-                ranks[at] = self.rank(text, starts[at], starts[at + 2]);
-            } else {
-                ranks[at] = NONE;
+            // Part `at + 1` goes; the one behind the last keeps the end of the text.
+            for i in at + 1..n {
+                parts[i] = parts[i + 1];
             }
-            ranks[n] = NONE;
+            n -= 1;
+            let first = first_of(parts[at]);
+            parts[at] = if at + 1 < n {
+                part(first, first_of(parts[at + 2]))
+            } else {
+                unranked(first)
+            };
             if at > 0 {
-                ranks[at - 1] = self.rank(text, starts[at - 1], starts[at + 1]);
+                parts[at - 1] = part(first_of(parts[at - 1]), first_of(parts[at + 1]));
             }
         }
     }

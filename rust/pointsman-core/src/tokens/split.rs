@@ -97,12 +97,18 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// The class of the character at a place and where the next begins.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // called once a character
     fn class(self, at: usize) -> Option<(Class, usize)> {
         let byte = *self.text.as_bytes().get(at)?;
         if byte < 128 {
             return Some((ASCII[usize::from(byte)], at + 1));
         }
+        self.class_beyond_ascii(at)
+    }
+
+    #[inline(never)]
+    fn class_beyond_ascii(self, at: usize) -> Option<(Class, usize)> {
         let c = self.text[at..].chars().next()?;
         Some((Class::of(c), at + c.len_utf8()))
     }
