@@ -1,14 +1,15 @@
-//! Cue words of a text: one aho-corasick pass over its windows (a second one only where it is not all ASCII).
+//! Cue words of a text.
 //!
 //! A cue counts more where instructions stand (the head and the tail of a text), less inside code fences, and
 //! not at all inside boilerplate that agents paste in (`<system-reminder>` blocks).
 
+mod search;
+
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
-use crate::lexicon::{Cue, Edge, LEXICON, N_CUES};
+use crate::lexicon::{Cue, Edge, N_CUES};
 use crate::text::Windows;
+use search::{Found, Search};
 
 /// Bytes at the head that count fully.
 const HEAD_ZONE: usize = 400;
@@ -22,59 +23,16 @@ const FENCE_WEIGHT: f32 = 0.25;
 /// A word repeated more often than this says nothing new.
 const MAX_COUNT: f32 = 4.0;
 
+/// What is looked for, and what it counts for.
 struct Pattern {
+    text: Box<str>,
     cue: Cue,
     edge: Edge,
     weight: f32,
 }
 
-struct Automaton {
-    search: AhoCorasick,
-    patterns: Vec<Pattern>,
-}
-
-/// Two automata, so that ASCII text is searched by the fast one (4 MB, built in about 15 ms) without the bytes of
-/// other scripts widening its table, and the rarer one costs little memory.
-struct Lexicon {
-    ascii: Automaton,
-    other: Automaton,
-}
-
 /// Built on first use; a constant in all but name.
-static LEXICON_AUTOMATA: LazyLock<Lexicon> = LazyLock::new(|| Lexicon {
-    ascii: build(AhoCorasickKind::DFA, str::is_ascii),
-    other: build(AhoCorasickKind::ContiguousNFA, |word| !word.is_ascii()),
-});
-
-#[allow(clippy::expect_used)] // The patterns are constants; the tests build them.
-fn build(kind: AhoCorasickKind, belongs: fn(&str) -> bool) -> Automaton {
-    let mut texts = Vec::new();
-    let mut patterns = Vec::new();
-    for &(cue, edge, weight, words) in LEXICON {
-        for word in words.split('|').filter(|word| belongs(word)) {
-            let forms = std::iter::once(word.to_owned()).chain(capitalised(word));
-            for form in forms {
-                texts.push(form);
-                patterns.push(Pattern { cue, edge, weight });
-            }
-        }
-    }
-    let search = AhoCorasick::builder()
-        .match_kind(MatchKind::Standard)
-        .kind(Some(kind))
-        .ascii_case_insensitive(true)
-        .build(&texts)
-        .expect("the lexicon's patterns fit an automaton");
-    Automaton { search, patterns }
-}
-
-/// The automaton folds ASCII case only; other scripts get their capitalised form as a second pattern.
-fn capitalised(word: &str) -> Option<String> {
-    let first = word.chars().next().filter(|first| !first.is_ascii())?;
-    let upper: String = first.to_uppercase().collect();
-    let rest = &word[first.len_utf8()..];
-    (!upper.starts_with(first)).then(|| upper + rest)
-}
+static SEARCH: LazyLock<Search> = LazyLock::new(Search::new);
 
 /// Weighted cue counts of one text.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +41,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Scans the windows; `O(n)` in their length, no allocation.
+    /// Scans the windows; `O(n)` in their length.
     pub(crate) fn of(windows: &Windows<'_>) -> Self {
         let mut marks = Self {
             cues: [0.0; N_CUES],
@@ -103,33 +61,15 @@ impl Marks {
     }
 
     fn scan(&mut self, bytes: &[u8], offset: usize, n_bytes: usize, state: &mut Context) {
-        let lexicon = &*LEXICON_AUTOMATA;
-        self.search(&lexicon.ascii, bytes, offset, n_bytes, state);
-        if !bytes.is_ascii() {
-            self.search(
-                &lexicon.other,
-                bytes,
-                offset,
-                n_bytes,
-                &mut Context::default(),
-            );
-        }
+        let [ascii, wide] = SEARCH.find(bytes);
+        self.add(&ascii, offset, n_bytes, state);
+        self.add(&wide, offset, n_bytes, &mut Context::default());
     }
 
-    fn search(
-        &mut self,
-        automaton: &Automaton,
-        bytes: &[u8],
-        offset: usize,
-        n_bytes: usize,
-        state: &mut Context,
-    ) {
-        for found in automaton.search.find_overlapping_iter(bytes) {
-            let pattern = &automaton.patterns[found.pattern().as_usize()];
-            if pattern.edge == Edge::Word && !stands_alone(bytes, found.start(), found.end()) {
-                continue;
-            }
-            let weight = pattern.weight * zone(offset + found.start(), n_bytes);
+    fn add(&mut self, found: &[Found], offset: usize, n_bytes: usize, state: &mut Context) {
+        for place in found {
+            let pattern = &SEARCH.patterns[place.pattern()];
+            let weight = pattern.weight * zone(offset + place.start(), n_bytes);
             match pattern.cue {
                 Cue::ReminderOpen => state.is_muted = true,
                 Cue::ReminderClose => state.is_muted = false,
@@ -163,19 +103,32 @@ fn zone(at: usize, n_bytes: usize) -> f32 {
 
 /// Whether the match is a whole word; a plural or third person `s` may follow (but "plan a" is not in "plan as").
 fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
-    let is_word = |index: usize| {
-        let byte = bytes.get(index);
-        byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b >= 0x80)
-    };
+    let is_word = |index: usize| bytes.get(index).is_some_and(|byte| is_word_byte(*byte));
     let is_before = start.checked_sub(1).is_some_and(is_word);
     let may_inflect = end >= 2 && is_word(end - 2);
     let is_inflected = may_inflect && matches!(bytes.get(end), Some(b's' | b'S'));
     !is_before && !is_word(end + usize::from(is_inflected))
 }
 
-/// Builds the automaton now, so that the first decision does not pay for it.
+/// Whether the byte is of a letter, a digit, `_` or any character beyond ASCII.
+#[inline]
+fn is_word_byte(byte: u8) -> bool {
+    static IS_WORD: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let b = byte as u8;
+            table[byte] = b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+            byte += 1;
+        }
+        table
+    };
+    IS_WORD[usize::from(byte)]
+}
+
+/// Builds the tables now, so that the first decision does not pay for it.
 pub(crate) fn warm_up() {
-    LazyLock::force(&LEXICON_AUTOMATA);
+    LazyLock::force(&SEARCH);
 }
 
 #[cfg(test)]

@@ -1,0 +1,309 @@
+//! Where the lexicon's patterns stand in a text.
+//!
+//! Most patterns are words or begin with one, and are looked up by the word: a table of some thousand keys, where an
+//! automaton over all patterns has megabytes of states and waits for memory at every byte. What of ASCII may stand
+//! inside of a word is looked up by its first two bytes; the rest, mostly Chinese, is left to an automaton.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use super::{Pattern, is_word_byte, stands_alone};
+use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
+use crate::lexicon::{Edge, LEXICON};
+
+/// Where a pattern was found: ordered by its end, then the longer first, then by its place in the lexicon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Found(u64);
+
+impl Found {
+    /// Lengths and numbers of patterns, both below 2^16.
+    const BITS: u32 = 16;
+    const MAX: usize = (1 << Self::BITS) - 1;
+
+    fn new(start: usize, end: usize, pattern: usize) -> Self {
+        let shortness = Self::MAX - (end - start);
+        Self((end as u64) << (2 * Self::BITS) | (shortness << Self::BITS | pattern) as u64)
+    }
+
+    pub(super) fn pattern(self) -> usize {
+        self.0 as usize & Self::MAX
+    }
+
+    pub(super) fn start(self) -> usize {
+        let shortness = (self.0 >> Self::BITS) as usize & Self::MAX;
+        (self.0 >> (2 * Self::BITS)) as usize - (Self::MAX - shortness)
+    }
+}
+
+/// A pattern without the bytes it was looked up by.
+struct Phrase {
+    rest: Box<[u8]>,
+    /// The first byte of the rest, in lower case, if it has one.
+    next: Option<u8>,
+    /// Its number.
+    pattern: usize,
+    /// 1 if it is not ASCII alone, else 0.
+    is_wide: usize,
+}
+
+/// The lexicon, ready to be searched for.
+pub(super) struct Search {
+    pub(super) patterns: Vec<Pattern>,
+    /// From the first word of a pattern, of a longer one its first bytes, to the place of its phrases.
+    words: ByteMap,
+    /// The place of the phrases of each two bytes of ASCII that a pattern begins with, wherever it stands.
+    pairs: Box<[u16; N_PAIRS]>,
+    /// Phrases that are looked up by the same bytes; none at place 0.
+    phrases: Vec<Vec<Phrase>>,
+    /// For what else there is: not ASCII, and not led by a word.
+    automaton: AhoCorasick,
+    /// Numbers of its patterns.
+    in_automaton: Vec<usize>,
+    /// Every one of them holds a byte that is no less.
+    least_wide_byte: u8,
+}
+
+const PAIR: usize = 2;
+const N_PAIRS: usize = 128 * 128;
+
+impl Search {
+    #[allow(clippy::large_stack_arrays)] // 32 KB, once
+    pub(super) fn new() -> Self {
+        let patterns = patterns();
+        let mut search = Self {
+            words: ByteMap::with_capacity(patterns.len()),
+            pairs: Box::new([0; N_PAIRS]),
+            phrases: vec![Vec::new()],
+            automaton: automaton(&[]),
+            in_automaton: Vec::new(),
+            least_wide_byte: u8::MAX,
+            patterns: Vec::new(),
+        };
+        for (number, pattern) in patterns.iter().enumerate() {
+            search.insert(number, pattern);
+        }
+        let texts = search.in_automaton.iter().map(|i| &*patterns[*i].text);
+        search.automaton = automaton(&texts.collect::<Vec<_>>());
+        search.patterns = patterns;
+        search
+    }
+
+    fn insert(&mut self, number: usize, pattern: &Pattern) {
+        let text = pattern.text.as_bytes();
+        let n_word = text.iter().take_while(|byte| is_word_byte(**byte)).count();
+        let next = self.phrases.len() as u16;
+        let (place, n) = if pattern.edge == Edge::Word && n_word > 0 {
+            let n = n_word.min(PACKED_LEN);
+            let key = Packed::at(text, 0, n).to_ascii_lowercase();
+            let place = self.words.get_packed(key).map(|place| place as u16);
+            self.words
+                .insert_packed(key, u32::from(place.unwrap_or(next)));
+            (place.unwrap_or(next), n)
+        } else if let (true, [a, b, ..]) = (text.is_ascii(), text) {
+            let place = &mut self.pairs[pair_number(*a, *b)];
+            *place = if *place == 0 { next } else { *place };
+            (*place, PAIR)
+        } else {
+            self.in_automaton.push(number);
+            let greatest = text.iter().copied().max().unwrap_or(0);
+            self.least_wide_byte = self.least_wide_byte.min(greatest);
+            return;
+        };
+        if place == next {
+            self.phrases.push(Vec::new());
+        }
+        self.phrases[usize::from(place)].push(Phrase {
+            rest: text[n..].into(),
+            next: text.get(n).map(u8::to_ascii_lowercase),
+            pattern: number,
+            is_wide: usize::from(!text.is_ascii()),
+        });
+    }
+
+    /// All places of patterns of ASCII, and of others, each in order; `O(n)`.
+    pub(super) fn find(&self, bytes: &[u8]) -> [Vec<Found>; 2] {
+        let mut found = [Vec::with_capacity(128), Vec::new()];
+        self.find_words(bytes, &mut found);
+        self.find_pairs(bytes, &mut found);
+        if bytes.iter().any(|byte| *byte >= self.least_wide_byte) {
+            for place in self.automaton.find_overlapping_iter(bytes) {
+                let number = self.in_automaton[place.pattern().as_usize()];
+                let is_wide = usize::from(!self.patterns[number].text.is_ascii());
+                self.push(
+                    number,
+                    bytes,
+                    place.start()..place.end(),
+                    &mut found[is_wide],
+                );
+            }
+        }
+        found.iter_mut().for_each(|places| places.sort_unstable());
+        found
+    }
+
+    fn find_words(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            if !is_word_byte(bytes[at]) {
+                at += 1;
+                continue;
+            }
+            let start = at;
+            while at < bytes.len() && is_word_byte(bytes[at]) {
+                at += 1;
+            }
+            let n = at - start;
+            self.look_up(bytes, start, n.min(PACKED_LEN), found);
+            // A plural or third person: what is longer than a key is among the patterns looked up already.
+            if (3..=PACKED_LEN).contains(&n) && bytes[at - 1].eq_ignore_ascii_case(&b's') {
+                self.look_up(bytes, start, n - 1, found);
+            }
+        }
+    }
+
+    /// Adds what stands at `start`, where a word begins of which `n` bytes are the key.
+    #[inline]
+    fn look_up(&self, bytes: &[u8], start: usize, n: usize, found: &mut [Vec<Found>; 2]) {
+        let key = Packed::at(bytes, start, n).to_ascii_lowercase();
+        if let Some(place) = self.words.get_packed(key) {
+            self.compare(place as usize, bytes, start, n, found);
+        }
+    }
+
+    fn find_pairs(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
+        for (start, pair) in bytes.windows(PAIR).enumerate() {
+            let place = self.pairs[pair_number(pair[0], pair[1])];
+            if place != 0 {
+                self.compare(usize::from(place), bytes, start, PAIR, found);
+            }
+        }
+    }
+
+    /// Adds the phrases of a place that follow the `n` bytes at `start`.
+    #[inline]
+    fn compare(
+        &self,
+        place: usize,
+        bytes: &[u8],
+        start: usize,
+        n: usize,
+        found: &mut [Vec<Found>; 2],
+    ) {
+        let next = bytes.get(start + n).map(u8::to_ascii_lowercase);
+        for phrase in &self.phrases[place] {
+            if phrase.next.is_some() && phrase.next != next {
+                continue;
+            }
+            let end = start + n + phrase.rest.len();
+            let here = bytes.get(start + n..end);
+            if here.is_some_and(|here| here.eq_ignore_ascii_case(&phrase.rest)) {
+                self.push(
+                    phrase.pattern,
+                    bytes,
+                    start..end,
+                    &mut found[phrase.is_wide],
+                );
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&self, number: usize, bytes: &[u8], place: Range<usize>, found: &mut Vec<Found>) {
+        let is_free = self.patterns[number].edge == Edge::Any;
+        if is_free || stands_alone(bytes, place.start, place.end) {
+            found.push(Found::new(place.start, place.end, number));
+        }
+    }
+}
+
+/// A number for two bytes of ASCII, without case; the same as of two zeros if one is not ASCII.
+#[inline]
+fn pair_number(a: u8, b: u8) -> usize {
+    static FOLDED: [u8; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            table[byte] = (byte as u8).to_ascii_lowercase();
+            byte += 1;
+        }
+        table
+    };
+    let (a, b) = (FOLDED[usize::from(a)], FOLDED[usize::from(b)]);
+    usize::from(a & 127) << 7 | usize::from(b & 127)
+}
+
+/// All patterns of the lexicon, in its order.
+fn patterns() -> Vec<Pattern> {
+    let mut patterns = Vec::new();
+    for &(cue, edge, weight, words) in LEXICON {
+        for word in words.split('|') {
+            let forms = std::iter::once(word.to_owned()).chain(capitalised(word));
+            patterns.extend(forms.map(|text| Pattern {
+                text: text.into(),
+                cue,
+                edge,
+                weight,
+            }));
+        }
+    }
+    patterns
+}
+
+/// ASCII is compared without case; other scripts get their capitalised form as a second pattern.
+fn capitalised(word: &str) -> Option<String> {
+    let first = word.chars().next().filter(|first| !first.is_ascii())?;
+    let upper: String = first.to_uppercase().collect();
+    let rest = &word[first.len_utf8()..];
+    (!upper.starts_with(first)).then(|| upper + rest)
+}
+
+#[allow(clippy::expect_used)] // The patterns are constants; the tests build them.
+fn automaton(texts: &[&str]) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
+        .ascii_case_insensitive(true)
+        .build(texts)
+        .expect("the lexicon's patterns fit an automaton")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every place by one automaton over all patterns, in the order it finds them.
+    fn by_automaton(search: &Search, bytes: &[u8], is_ascii: bool) -> Vec<Found> {
+        let belongs = |i: &usize| search.patterns[*i].text.is_ascii() == is_ascii;
+        let numbers: Vec<usize> = (0..search.patterns.len()).filter(belongs).collect();
+        let texts: Vec<&str> = numbers.iter().map(|i| &*search.patterns[*i].text).collect();
+        let mut found = Vec::new();
+        for place in automaton(&texts).find_overlapping_iter(bytes) {
+            let number = numbers[place.pattern().as_usize()];
+            search.push(number, bytes, place.start()..place.end(), &mut found);
+        }
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn words_and_pairs_find_what_one_automaton_finds(
+            picks in prop::collection::vec((any::<prop::sample::Index>(), 0..12_usize, any::<bool>()), 1..60)
+        ) {
+            let search = Search::new();
+            let joints = [" ", "s ", "S", "", "_", "\n", "é", ", ", "ss ", "\"", "語", "unprecedentedly "];
+            let mut text = String::new();
+            for (pick, joint, is_upper) in picks {
+                let pattern = &*search.patterns[pick.index(search.patterns.len())].text;
+                text.push_str(&if is_upper { pattern.to_uppercase() } else { pattern.to_owned() });
+                text.push_str(joints[joint]);
+            }
+            let [ascii, wide] = search.find(text.as_bytes());
+            prop_assert_eq!(ascii, by_automaton(&search, text.as_bytes(), true));
+            prop_assert_eq!(wide, by_automaton(&search, text.as_bytes(), false));
+        }
+    }
+}
