@@ -87,6 +87,7 @@ impl Grams {
 
     /// Reads a window that begins at `at` in a text of `n_bytes`.
     fn read_window(&mut self, text: &str, at: usize, n_bytes: usize, weight: f32, space: Space) {
+        self.items.reserve(text.len() + 64); // About as many as bytes.
         let mut words = Words {
             grams: self,
             weight,
@@ -139,29 +140,61 @@ impl Words<'_> {
     fn scan(&mut self, text: &str) {
         let mut word = Word::new();
         let mut symbol = ' ';
-        for (at, c) in text.char_indices() {
-            if c.is_alphanumeric() {
+        let mut at = 0;
+        loop {
+            let start = at;
+            at = self.plain_run(text.as_bytes(), at, &mut word);
+            if at > start {
+                symbol = ' ';
+            }
+            let Some(c) = text[at..].chars().next() else {
+                break;
+            };
+            if let Some(lower) = folded(c) {
                 symbol = ' ';
                 if word.is_full() {
                     self.word(&mut word);
                 }
-                word.push(c);
-                continue;
-            }
-            self.word(&mut word);
-            self.weight = if self.middle.contains(&at) {
-                self.text_weight * MIDDLE_WEIGHT
+                word.push(lower);
             } else {
-                self.text_weight
-            };
-            if c != symbol && (c == '\n' || !c.is_whitespace()) {
-                self.token(u64::from(u32::from(c)) | 1 << 40);
+                self.word(&mut word);
+                self.symbol(c, at, symbol);
+                symbol = if c == ' ' { symbol } else { c };
             }
-            if c != ' ' {
-                symbol = c;
-            }
+            at += c.len_utf8();
         }
         self.word(&mut word);
+    }
+
+    /// Takes ASCII letters and digits from `at` on, and returns where they end.
+    #[inline]
+    fn plain_run(&mut self, bytes: &[u8], mut at: usize, word: &mut Word) -> usize {
+        while let Some(byte) = bytes.get(at) {
+            let folded = FOLDED[usize::from(*byte)];
+            if folded == 0 {
+                break;
+            }
+            if word.is_full() {
+                self.word(word);
+            }
+            word.bytes[word.n_bytes] = folded;
+            word.n_bytes += 1;
+            at += 1;
+        }
+        at
+    }
+
+    /// A character between words at `at`, after `before`.
+    #[inline]
+    fn symbol(&mut self, c: char, at: usize, before: char) {
+        self.weight = if self.middle.contains(&at) {
+            self.text_weight * MIDDLE_WEIGHT
+        } else {
+            self.text_weight
+        };
+        if c != before && (c == '\n' || !c.is_whitespace()) {
+            self.token(u64::from(u32::from(c)) | 1 << 40);
+        }
     }
 
     /// Takes the word gathered, if any, and empties it.
@@ -273,20 +306,41 @@ impl Word {
         self.n_bytes + 4 > MAX_WORD_BYTES
     }
 
-    fn push(&mut self, c: char) {
-        if c.is_ascii() {
-            let byte = if c.is_ascii_digit() {
-                b'0'
-            } else {
-                (c as u8).to_ascii_lowercase()
-            };
-            self.bytes[self.n_bytes] = byte;
-            self.n_bytes += 1;
-            return;
-        }
+    /// Adds a character beyond ASCII.
+    fn push(&mut self, lower: char) {
         self.is_ascii = false;
-        let lower = c.to_lowercase().next().unwrap_or(c);
         self.n_bytes += lower.encode_utf8(&mut self.bytes[self.n_bytes..]).len();
+    }
+}
+
+/// ASCII letters in lower case, digits as `0`, 0 for all else.
+static FOLDED: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let b = byte as u8;
+        if b.is_ascii_digit() {
+            table[byte] = b'0';
+        } else if b.is_ascii_alphabetic() {
+            table[byte] = b.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The lower case of a letter or digit beyond ASCII, the first character of it; `None` for what is neither.
+fn folded(c: char) -> Option<char> {
+    match c {
+        '\0'..='\x7f' => None,
+        // Chinese, kana, Korean and small Cyrillic letters: those of whole scripts, without a search.
+        '\u{4e00}'..='\u{9fff}'
+        | '\u{3041}'..='\u{3096}'
+        | '\u{30a1}'..='\u{30fa}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{430}'..='\u{44f}' => Some(c),
+        _ if c.is_alphanumeric() => Some(c.to_lowercase().next().unwrap_or(c)),
+        _ => None,
     }
 }
 
@@ -311,6 +365,14 @@ mod tests {
     fn case_and_digits_do_not_matter() {
         assert_eq!(buckets("Straße 12, OK"), buckets("straße 34, ok"));
         assert_ne!(buckets("one two"), buckets("two one"));
+    }
+
+    #[test]
+    fn every_character_is_folded_as_unicode_says() {
+        for c in '\u{80}'..=char::MAX {
+            let lower = c.to_lowercase().next().filter(|_| c.is_alphanumeric());
+            assert_eq!(folded(c), lower, "{c:?}");
+        }
     }
 
     #[test]

@@ -101,11 +101,22 @@ impl Reading {
     /// Everything in one row, in the order that `Features::dense` states.
     pub(super) fn dense(&self) -> Box<[f32; N_DENSE]> {
         let mut row = Box::new([0.0; N_DENSE]);
-        let parts = self.cues.iter().flatten().chain(&self.measures);
-        let parts = parts.chain(&self.scripts);
-        let vectors = self.vectors.iter().flat_map(unit);
-        for (place, value) in row.iter_mut().zip(parts.copied().chain(vectors)) {
-            *place = value;
+        let [turns, system] = self.vectors.each_ref().map(unit);
+        let [all, last, operator] = &self.cues;
+        let parts: [&[f32]; 7] = [
+            all,
+            last,
+            operator,
+            &self.measures,
+            &self.scripts,
+            &turns,
+            &system,
+        ];
+        let mut rest = &mut row[..];
+        for part in parts {
+            let (place, after) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = after;
         }
         row
     }
