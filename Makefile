@@ -46,9 +46,12 @@ realparts: build ## install the real model and clients that the tests marked `re
 
 bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_import.py
-	$(BIN)/python benches/bench_decide.py
+	$(BIN)/pointsman bench decide
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py
+
+callgrind: ## count the instructions of each stage of a decision against benches/callgrind.json (needs valgrind)
+	$(PY) benches/callgrind.py --compare
 
 PUBLIC ?= ../shared/data/routing
 axes: build ## train the task classifier anew (needs the public prompts in PUBLIC)
@@ -63,4 +66,4 @@ format: $(VENV)/.ready ## format all code
 	cargo fmt --all
 	$(BIN)/ruff format
 
-.PHONY: help build demo test lint realparts bench axes wheel format
+.PHONY: help build demo test lint realparts bench callgrind axes wheel format

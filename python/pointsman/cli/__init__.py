@@ -1,4 +1,4 @@
-"""The command line: `pointsman serve | demo | route | models | doctor`.
+"""The command line: `pointsman serve | demo | route | models | bench | doctor`.
 
 Exit status: 0, 1 (the work failed), 2 (wrong usage). With `--json` a command prints one JSON object on stdout
 and nothing else.
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 import pointsman
+from pointsman.cli.bench import bench_app
 from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
 from pointsman.cli.models import models_app
@@ -30,6 +31,7 @@ app.command()(serve)
 app.command()(demo)
 app.command()(route)
 app.add_typer(models_app, name="models")
+app.add_typer(bench_app, name="bench")
 app.command()(doctor)
 
 
