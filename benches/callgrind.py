@@ -46,7 +46,7 @@ def build() -> Path:
         "CARGO_PROFILE_BENCH_DEBUG": "line-tables-only",
     }
     command = ["cargo", "bench", "--locked", "-p", "pointsman-core", "--bench", "stages", "--no-run"]
-    command += ["--message-format", "json", "--target-dir", str(ROOT / "target" / "callgrind")]
+    command += ["--message-format", "json"]
     built = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     messages = [json.loads(line) for line in built.stdout.splitlines() if line.startswith("{")]
     return Path(next(m["executable"] for m in messages if m.get("executable")))
