@@ -220,7 +220,7 @@ pub struct Constraints<S> {
     pub within_best: Option<f64>,
     /// What a quality of 1 instead of 0 is worth for this request, US dollars, in [0, 1e9]: the best at that price wins.
     pub quality_value_usd: Option<f64>,
-    /// How much more than itself a dollar weighs, so that a budget lasts: in [0, 1e9].
+    /// How much more than itself a dollar weighs, so that a budget lasts: in [0, 1e9]; see [`Pacer`](crate::pacer::Pacer).
     ///
     /// Needs a price of quality to weigh against: `quality_value_usd`, which is 1 if not given.
     pub budget_price: Option<f64>,
