@@ -1,8 +1,8 @@
 //! [`Pacer`]: the price of a dollar that makes a budget last (science.md 2.10).
 //!
 //! Per settled request: `ema <- ema + alpha (cost - ema)`, `ln(1 + price) += eta (ema / B_t - 1)`, kept in
-//! `[0, ln(1 + MAX_PRICE)]`. The step is on the logarithm of what multiplies a cost: with ParetoBandit's step on the
-//! price itself one `eta` does not serve costs that are 530 times apart, and the mean misses a budget by up to 0.8 %
+//! `[0, ln(1 + MAX_PRICE)]`. The step is on the logarithm of what multiplies a cost: with `ParetoBandit`'s step on the
+//! price itself one `eta` does not serve costs that are 530 times apart, and the mean misses a budget by up to 0.6 %
 //! instead of 0.2 % (`tests/quality_simulation/pacing.rs` has it as a twin). On the logarithm the mean error over
 //! `n` requests is at most the change of it over `eta n`, wherever the budget binds.
 

@@ -230,6 +230,9 @@ pub struct Constraints<S> {
     pub deadline_s: Option<f64>,
     /// Whether now and then another deployment that meets the need is chosen, to learn about it.
     pub exploration: bool,
+    /// Least propensity of a deployment that may be drawn, in [0, 1], at most an even share; bounds the weights of
+    /// off-policy estimates by its inverse, at a regret linear in time.
+    pub min_propensity: f64,
 }
 
 impl<S> Default for Constraints<S> {
@@ -248,6 +251,7 @@ impl<S> Default for Constraints<S> {
             latency_value_usd_per_s: 0.0,
             deadline_s: None,
             exploration: false,
+            min_propensity: 0.0,
         }
     }
 }
