@@ -13,6 +13,7 @@ __all__ = [
     "InvalidInput",
     "InvalidState",
     "NoFeasibleDeployment",
+    "Pacer",
     "PointsmanError",
     "UnknownName",
     "__version__",
@@ -167,6 +168,28 @@ class Infeasible:
         """The binding constraint's reason code, e.g. `latency_sla`."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
         """The Decision of the HTTP contract with null choice, as UTF-8 JSON."""
+
+@final
+class Pacer:
+    """Finds the budget price: how much more a dollar must weigh to make a budget last. Thread-safe."""
+
+    def __new__(
+        cls, *, usd_per_request: float | None = None, usd: float | None = None, window_s: float | None = None
+    ) -> Pacer:
+        """Make a pacer of `usd_per_request` on average, or of `usd` in every `window_s` seconds.
+
+        Raises:
+            InvalidInput: Neither or both; a number that is not above 0 or too large.
+        """
+    @property
+    def price(self) -> float:
+        """What to give as `Constraints.budget_price`, in [0, 1e9]; prices of several budgets add."""
+    def observe(self, cost_usd: float, *, now_s: float) -> None:
+        """Learn what a request cost, when it is settled.
+
+        Raises:
+            InvalidInput: A cost or a time that is negative, not finite or too large.
+        """
 
 @final
 class Core:

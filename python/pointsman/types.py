@@ -49,6 +49,8 @@ class Constraints:
         deadline_s: Seconds from now by which the answer must be there; a long one makes the request `batch`.
         exploration: Whether now and then another deployment that meets the need answers, to learn about it;
             `Decision.propensity` says how likely the choice was.
+        min_propensity: With exploration: least probability of a deployment that may be drawn, in [0, 1], at
+            most an even share. Bounds the weights of off-policy estimates, at a regret linear in time.
         session_id: Conversation this request belongs to.
         tags: Free labels, logged with the decision.
     """
@@ -67,8 +69,24 @@ class Constraints:
     strategy: Strategy = "auto"
     deadline_s: float | None = None
     exploration: bool = False
+    min_propensity: float = 0.0
     session_id: str | None = None
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a policy may spend: so much a request on average, or so much in every window of time.
+
+    Attributes:
+        usd_per_request: US dollars a request on average, above 0.
+        usd: US dollars a window, above 0.
+        window_s: Length of a window, in seconds, above 0.
+    """
+
+    usd_per_request: float | None = None
+    usd: float | None = None
+    window_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

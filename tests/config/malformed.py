@@ -191,6 +191,8 @@ MALFORMED = [
     changed("two dials", "{quality_tolerance: 0.1}", "{quality_tolerance: 0.1, within_best: 0.1}", "14: policies.default", "says twice how quality trades for money", "give quality_tolerance or within_best"),
     changed("share above 1", "quality_tolerance: 0.1", "within_best: 5", "14: policies.default.within_best", "5 is not a share in [0, 1]", "`within_best: 0.05`"),
     changed("misspelt value", "quality_tolerance", "quality_value", "14: policies.default.quality_value", "unknown key", "did you mean 'quality_value_usd'?"),
+    changed("a budget of no kind", "quality_tolerance: 0.1", "budget: {usd: 3}", "14: policies.default.budget", "is no budget", "give `usd_per_request`, or `usd` and `window_s`"),
+    changed("a budget beside a dial", "{quality_tolerance: 0.1}", "{within_best: 0.1, budget: {usd_per_request: 0.1}}", "14: policies.default", "says twice how quality trades for money", "give within_best or budget"),
     changed("negative cost", "quality_tolerance: 0.1", "max_cost_usd: -1", "14: policies.default.max_cost_usd", "-1 is not a cost of 0 or more", "`max_cost_usd: 0.01`"),
     changed("unknown strategy", "quality_tolerance: 0.1", "strategy: cheapest", "14: policies.default.strategy", "'cheapest' is not one of auto, direct", "choose one"),
     changed("unknown sort", "quality_tolerance: 0.1", "provider: {sort: cost}", "14: policies.default.provider.sort", "'cost' is not one of price", "choose one"),

@@ -238,7 +238,7 @@ def test_exploration_draws_as_often_as_it_says_and_the_same_for_the_same_seed() 
     assert all(isinstance(decision, Decision) for decision in drawn)
     propensity = {one.deployment: one.propensity for one in drawn if isinstance(one, Decision)}
     assert sum(propensity.values()) == pytest.approx(1, abs=1e-12)
-    assert 0.005 <= propensity["dear"] < propensity["cheap"]
+    assert 0 < propensity["dear"] < propensity["cheap"]
     n_dear = sum(isinstance(one, Decision) and one.deployment == "dear" for one in drawn)
     sd = math.sqrt(n * propensity["dear"] * propensity["cheap"])
     assert abs(n_dear - n * propensity["dear"]) < 4 * sd
@@ -252,7 +252,9 @@ def test_exploration_draws_as_often_as_it_says_and_the_same_for_the_same_seed() 
 
 def test_exploration_never_draws_what_does_not_meet_the_need() -> None:
     core = Core(catalog_of(catalog_document(8)))
-    request = replace(QUESTION, constraints=Constraints(exploration=True, min_quality=0.72))
+    request = replace(
+        QUESTION, constraints=Constraints(exploration=True, min_propensity=0.005, min_quality=0.72)
+    )
     drawn = core.decide_many([request] * 2_000, now_s=NOW_S, seed=1)
     names = {one.deployment for one in drawn if isinstance(one, Decision)}
     assert names == {f"p0/m{i}" for i in range(4, 8)}
@@ -269,4 +271,4 @@ def test_more_rewards_leave_less_to_chance() -> None:
     before = chance()
     for name in ("cheap", "dear"):
         teach(core, name, n=500, reward=0.8)
-    assert 0.005 <= chance() < before
+    assert 0 < chance() < before

@@ -10,7 +10,7 @@ from pointsman._native import Core, Decision
 from pointsman.config import load_config, parse_config
 from pointsman.errors import ConfigError
 from pointsman.registry import Registry, build_catalog_document, registry_from_config
-from pointsman.types import Constraints, ProviderPreferences, Request
+from pointsman.types import Budget, Constraints, ProviderPreferences, Request
 from tests.config.malformed import BASE, ENVIRON, SECRET
 
 EXAMPLE = Path(__file__).parents[2] / "pointsman.example.yaml"
@@ -178,14 +178,17 @@ def test_a_policy_becomes_constraints_and_preferences():
         "default: {quality_tolerance: 0.1}",
         "default: {}\n"
         "  value: {quality_value_usd: 0.02, latency_value_usd_per_s: 0.001}\n"
-        "  near: {within_best: 0.05}\n"
+        "  near: {within_best: 0.05, exploration: true, min_propensity: 0.01}\n"
+        "  paced: {budget: [{usd_per_request: 0.002}, {usd: 5, window_s: 60}]}\n"
         "  all: {min_quality: 0.8, max_cost_usd: 0.01, max_latency_ms: 900, max_ttft_ms: 300, quality_like: gpt-4.1,"
         " quality_tolerance: {lookup: 0.3}, models: [gpt-4.1], strategy: direct,"
         " provider: {order: [openai], only: [openai], allow_fallbacks: false, require_parameters: true,"
         " data_collection: deny, sort: price, max_price: {prompt: 1.5, completion: 6}}}",
     )
     policies = registry(text).policies
-    assert policies["near"].constraints == Constraints(within_best=0.05)
+    near = Constraints(within_best=0.05, exploration=True, min_propensity=0.01)
+    assert policies["near"].constraints == near
+    assert policies["paced"].budgets == (Budget(usd_per_request=0.002), Budget(usd=5, window_s=60))
     assert policies["value"].constraints == Constraints(quality_value_usd=0.02, latency_value_usd_per_s=0.001)
     policy = policies["all"]
     assert policy.constraints == Constraints(
@@ -259,4 +262,4 @@ def test_a_tolerance_the_policy_leaves_out_is_the_core_s_own(complexity, prompt)
 def test_the_example_config_is_good():
     built = registry_from_config(load_config(EXAMPLE, environ=EXAMPLE_ENVIRON))
     assert len(built.catalog) == 5
-    assert set(built.policies) == {"default", "cheap", "careful", "value", "near", "private"}
+    assert set(built.policies) == {"default", "cheap", "careful", "value", "near", "paced", "private"}

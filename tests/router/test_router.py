@@ -241,3 +241,29 @@ async def test_a_policy_explores_only_if_the_config_says_so():
             router.decide("hello", exploration=True)
     assert plain == {1.0}
     assert max(curious) < 1
+
+
+async def test_a_budget_is_priced_by_what_was_spent_and_a_request_cannot_undo_it():
+    settings = config()
+    settings["policies"]["paced"] = {"budget": [{"usd_per_request": 1e-9}, {"usd": 1e-9, "window_s": 60}]}
+    usage = Usage(n_input_tokens=100, n_output_tokens=50)
+    providers = {name: ScriptedProvider(name, [Answer("ok", usage=usage)]) for name in PROVIDERS}
+    async with Router.from_config(settings, providers=providers) as router:
+
+        def price() -> float:
+            return router.parse(
+                {"model": "auto:paced", "messages": [{"role": "user", "content": "hi"}]}, {}
+            ).request.constraints.budget_price
+
+        assert price() == 0
+        for _ in range(20):
+            await router.complete("hello", model="auto:paced")
+        stream = router.stream("hello", model="auto:paced")
+        async for _ in stream:
+            pass
+        assert price() > 10
+        with pytest.raises(RequestError, match="would undo the policy's budget"):
+            router.decide("hello", model="auto:paced", quality_value_usd=1e9)
+        before = price()
+        await router.swap(router.registry)
+        assert price() == before

@@ -343,6 +343,25 @@ class PreferenceSettings(Settings):
     )
 
 
+class BudgetSettings(Settings):
+    """What a policy may spend: `usd_per_request` on average, or `usd` in every window of `window_s`."""
+
+    usd_per_request: Positive | None = Field(
+        default=None, description="an amount above 0 in US dollars", examples=[0.002]
+    )
+    usd: Positive | None = Field(default=None, description="an amount above 0 in US dollars", examples=[50])
+    window_s: Annotated[Positive, Field(le=3.2e8)] | None = Field(
+        default=None, description=_SECONDS, examples=[86400]
+    )
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        given = (self.usd_per_request is not None, self.usd is not None, self.window_s is not None)
+        if given not in ((True, False, False), (False, True, True)):
+            raise wrong("is no budget; give `usd_per_request`, or `usd` and `window_s`")
+        return self
+
+
 class PolicySettings(Settings):
     """A named set of constraints and preferences; callers choose it with `model: auto:NAME`."""
 
@@ -375,12 +394,23 @@ class PolicySettings(Settings):
     strategy: Literal["auto", "direct", "cascade", "race", "batch"] = Field(
         default="auto", description="a strategy", examples=["auto"]
     )
+    budget: tuple[BudgetSettings, ...] = Field(
+        default=(),
+        description="a mapping of a budget, or a list of them",
+        examples=["{usd_per_request: 0.002}"],
+    )
     exploration: bool = Field(default=False, description="true or false", examples=["true"])
+    min_propensity: Share = Field(default=0.0, description="a probability in [0, 1]", examples=[0.005])
     provider: PreferenceSettings = Field(
         default_factory=PreferenceSettings,
         description="a mapping of preferences",
         examples=["{order: [openai]}"],
     )
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, Mapping) else value
 
     @field_validator("quality_tolerance", mode="before")
     @classmethod
@@ -390,6 +420,8 @@ class PolicySettings(Settings):
     @model_validator(mode="after")
     def _has_one_dial(self) -> Self:
         turned = [name for name in DIAL_FIELDS if getattr(self, name) is not None]
+        if self.budget:
+            turned.append("budget")
         if len(turned) > 1:
             raise wrong(f"says twice how quality trades for money; give {' or '.join(turned)}")
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pointsman.types import NO_CONSTRAINTS, NO_PREFERENCES, Constraints, ProviderPreferences
+from pointsman.types import NO_CONSTRAINTS, NO_PREFERENCES, Budget, Constraints, ProviderPreferences
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -24,12 +24,14 @@ class Policy:
         constraints: What an answer must satisfy.
         preferences: Which providers may answer.
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
+        budgets: What its requests may spend together; the prices of several add.
     """
 
     name: str
     constraints: Constraints = NO_CONSTRAINTS
     preferences: ProviderPreferences = NO_PREFERENCES
     allowed_models: tuple[str, ...] | None = None
+    budgets: tuple[Budget, ...] = ()
 
 
 def build_policies(config: Config) -> dict[str, Policy]:
@@ -53,9 +55,14 @@ def _policy(name: str, settings: PolicySettings) -> Policy:
             latency_value_usd_per_s=settings.latency_value_usd_per_s,
             strategy=settings.strategy,
             exploration=settings.exploration,
+            min_propensity=settings.min_propensity,
         ),
         preferences=_preferences(settings.provider),
         allowed_models=settings.models,
+        budgets=tuple(
+            Budget(usd_per_request=one.usd_per_request, usd=one.usd, window_s=one.window_s)
+            for one in settings.budget
+        ),
     )
 
 

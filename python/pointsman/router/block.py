@@ -94,7 +94,12 @@ def constrained(base: Constraints, block: dict[str, Any]) -> Constraints:
         for name, value in block.items()
         if _RENAMED.get(name, name) in _CONSTRAINT_FIELDS
     }
-    if any(name in changes for name in DIAL_FIELDS):
+    if turned := [name for name in DIAL_FIELDS if name in changes]:
+        if base.budget_price is not None:
+            raise RequestError(
+                f"pointsman.{turned[0]} would undo the policy's budget; drop it, or use another policy",
+                param=f"pointsman.{turned[0]}",
+            )
         # The dial as a whole is the request's: what the policy says of it does not stand beside it.
         changes = dict.fromkeys(DIAL_FIELDS) | changes
     return replace(base, **changes) if changes else base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pointsman.errors import InvalidInput, UnknownName
@@ -11,19 +12,28 @@ from pointsman.types import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pointsman._native import Core, Decision
+    from pointsman._native import Core, Decision, Pacer
     from pointsman.types import Attempt, Request, Usage
 
 
 class Learner:
     """Tells the core what came of one decision. Never raises for what an upstream reported."""
 
-    __slots__ = ("_core", "_decision", "_request")
+    __slots__ = ("_core", "_decision", "_pacers", "_request")
 
-    def __init__(self, core: Core, request: Request, decision: Decision) -> None:
+    def __init__(
+        self, core: Core, request: Request, decision: Decision, pacers: tuple[Pacer, ...] = ()
+    ) -> None:
         self._core = core
         self._request = request
         self._decision = decision
+        self._pacers = pacers
+
+    def settled(self, cost_usd: float) -> None:
+        """Tell the budgets what an answer cost."""
+        for pacer in self._pacers:
+            with suppress(InvalidInput):  # An upstream that counts nonsense.
+                pacer.observe(cost_usd, now_s=time.time())
 
     def failed(self, attempts: Iterable[Attempt]) -> None:
         """Learn from the calls that failed."""

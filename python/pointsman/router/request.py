@@ -48,12 +48,14 @@ class ChatRequest:
     Attributes:
         request: What the core decides on.
         body: What is sent upstream, but for `model` and the stream options the adapter sets.
+        policy: Name of the policy it was read under.
         explain: Whether the answer carries `pointsman_metadata`.
         wants_usage: Whether the caller asked for the usage chunk of a stream.
     """
 
     request: Request
     body: dict[str, Any]
+    policy: str
     explain: bool
     wants_usage: bool
 
@@ -72,7 +74,8 @@ class ChatRequest:
         if not isinstance(body, dict):
             raise RequestError(f"the body must be a JSON object, got {kind(body)}")
         model = _required_model(body)
-        policy = resolve_policy(_policy_name(model))
+        policy_name = _policy_name(model)
+        policy = resolve_policy(policy_name)
         block = read_block(body.get("pointsman"), headers)
         request = Request(
             messages=_messages(body),
@@ -91,6 +94,7 @@ class ChatRequest:
         return ChatRequest(
             request=request,
             body={name: value for name, value in body.items() if name not in ROUTING_FIELDS},
+            policy=policy_name,
             explain=bool(block.get("explain", False)),
             wants_usage=bool(stream_options.get("include_usage", False)),
         )

@@ -22,6 +22,7 @@ from pointsman.errors import PointsmanError, RequestError, UnknownName
 from pointsman.execution.direct import Attempts, complete, within
 from pointsman.providers import build_provider
 from pointsman.registry import Policy, Registry, registry_from_config
+from pointsman.router.budgets import Budgets
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
 from pointsman.router.request import ChatRequest, chat_body
@@ -58,6 +59,7 @@ class Router:
         """
         self._injected = dict(providers or {})
         self._core = Core(registry.catalog)
+        self._budgets = Budgets()
         self._wiring = Wiring(registry, self._build(registry, {}))
         self._retired: list[Wiring] = []
         self._is_closed = False
@@ -154,7 +156,7 @@ class Router:
         wiring = self._current()
         wiring.n_inflight += 1
         attempts = Attempts()
-        learner = Learner(self._core, chat.request, decision)
+        learner = self._learner(chat, decision)
         try:
             with within(chat.request.constraints.deadline_s, attempts):
                 target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
@@ -164,6 +166,7 @@ class Router:
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
         reply.body["model"] = target.model
         cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
+        learner.settled(cost_usd)
         elapsed_s = perf_counter() - started_s
         learner.answered(
             target.deployment,
@@ -188,7 +191,7 @@ class Router:
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
-        learner = Learner(self._core, chat.request, decision)
+        learner = self._learner(chat, decision)
         return CompletionStream(self._current(), self._leave, chat, decision, learner, started_s)
 
     # ---- learning
@@ -245,7 +248,12 @@ class Router:
                 param="model",
                 status=404,
             )
-        return policies[name]
+        return self._budgets.priced(policies[name])
+
+    def _learner(self, chat: ChatRequest, decision: Decision) -> Learner:
+        policy = self._wiring.registry.policies.get(chat.policy)
+        pacers = self._budgets.pacers(policy) if policy is not None and policy.budgets else ()
+        return Learner(self._core, chat.request, decision, pacers)
 
     def _build(
         self, registry: Registry, existing: Mapping[ProviderSettings, Provider]

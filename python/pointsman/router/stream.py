@@ -137,6 +137,7 @@ class CompletionStream:
         self.cost_usd, self.baseline_cost_usd = costs_usd(
             self._wiring, self.decision, self.target, self.usage
         )
+        self._learner.settled(self.cost_usd)
         self._learner.failed(self.attempts.made)
         self._learner.answered(
             self.target.deployment,

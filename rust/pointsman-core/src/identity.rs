@@ -102,6 +102,7 @@ impl Hash {
             constraints.quality_value_usd,
             constraints.budget_price,
             Some(constraints.latency_value_usd_per_s),
+            Some(constraints.min_propensity),
         ];
         limits.iter().for_each(|limit| self.limit(*limit));
         let tolerance = constraints

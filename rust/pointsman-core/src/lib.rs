@@ -33,6 +33,7 @@ pub mod length_model;
 mod lexicon;
 mod logistic;
 mod markers;
+pub mod pacer;
 mod plan;
 mod policy;
 mod profile;

@@ -102,6 +102,8 @@ struct RejectionRecord<'a> {
     field: &'static str,
     limit: BoundRecord<'a>,
     value: BoundRecord<'a>,
+    /// How far the value lies on the right side of the limit; below 0, null where it is no number.
+    slack: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -297,6 +299,7 @@ fn rejection<'a>(assessment: &'a Assessment, rejection: &Rejection) -> Rejection
         field: rejection.field,
         limit: bound(rejection.limit),
         value: bound(rejection.value),
+        slack: rejection.slack(),
     }
 }
 

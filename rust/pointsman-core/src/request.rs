@@ -220,7 +220,7 @@ pub struct Constraints<S> {
     pub within_best: Option<f64>,
     /// What a quality of 1 instead of 0 is worth for this request, US dollars, in [0, 1e9]: the best at that price wins.
     pub quality_value_usd: Option<f64>,
-    /// How much more than itself a dollar weighs, so that a budget lasts: in [0, 1e9].
+    /// How much more than itself a dollar weighs, so that a budget lasts: in [0, 1e9]; see [`Pacer`](crate::pacer::Pacer).
     ///
     /// Needs a price of quality to weigh against: `quality_value_usd`, which is 1 if not given.
     pub budget_price: Option<f64>,
@@ -230,6 +230,9 @@ pub struct Constraints<S> {
     pub deadline_s: Option<f64>,
     /// Whether now and then another deployment that meets the need is chosen, to learn about it.
     pub exploration: bool,
+    /// Least propensity of a deployment that may be drawn, in [0, 1], at most an even share; bounds the weights of
+    /// off-policy estimates by its inverse, at a regret linear in time.
+    pub min_propensity: f64,
 }
 
 impl<S> Default for Constraints<S> {
@@ -248,6 +251,7 @@ impl<S> Default for Constraints<S> {
             latency_value_usd_per_s: 0.0,
             deadline_s: None,
             exploration: false,
+            min_propensity: 0.0,
         }
     }
 }

@@ -228,6 +228,7 @@ impl Table {
             policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
         let chance = Chance {
             seed,
+            min_propensity: limits.min_propensity,
             n_rewards: beliefs.n_rewards,
         };
         let choice = policy::choose(catalog, &profile, &limits, &mut candidates, chance)?;

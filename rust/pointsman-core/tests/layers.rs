@@ -76,7 +76,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "profile" => &["features"],
         "heads" => &["features", "grams", "profile", "simd"],
         "classify" => &["features", "heads", "profile", "request"],
-        "codec" | "error" | "shrink" => &["learn_error"],
+        "codec" | "error" | "pacer" | "shrink" => &["learn_error"],
         "sketch" => &["codec", "learn_error"],
         "window" => &["codec", "learn_error", "sketch"],
         "latency_model" => &["catalog", "codec", "learn_error", "window"],

@@ -221,6 +221,17 @@ proptest! {
             prop_assert_eq!(is_feasible, candidate["rejected_by"].as_array().unwrap().is_empty());
             prop_assert_eq!(is_feasible, ranked.contains(&&candidate["deployment"]));
             prop_assert_eq!(is_feasible, candidate["score"].is_number());
+            prop_assert_eq!(is_feasible, candidate["propensity"].is_number());
+            for rejection in candidate["rejected_by"].as_array().unwrap() {
+                let number = |name: &str| rejection[name].as_f64();
+                if let (Some(limit), Some(value)) = (number("limit"), number("value")) {
+                    let (slack, missed) = (number("slack").unwrap(), (value - limit).abs());
+                    // Numbers in JSON are read back to the last digit but one.
+                    prop_assert!(slack < 0.0 && (slack + missed).abs() <= 1e-12 * value.abs().max(limit.abs()));
+                } else {
+                    prop_assert!(rejection["slack"].is_null());
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod core;
 mod decision;
 mod error;
 mod outcome;
+mod pacer;
 mod request;
 
 use pyo3::prelude::*;
@@ -23,6 +24,8 @@ mod _native {
     use super::core::PyCore;
     #[pymodule_export]
     use super::decision::{PyDecision, PyInfeasible};
+    #[pymodule_export]
+    use super::pacer::PyPacer;
     use super::{Bound, PyModule, PyModuleMethods, PyResult, error};
 
     #[pymodule_init]

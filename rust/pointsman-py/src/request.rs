@@ -103,6 +103,7 @@ fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
         budget_price: field!(object, "budget_price", "give a number, or None"),
         latency_value_usd_per_s: field!(object, "latency_value_usd_per_s", "give a number"),
         deadline_s: field!(object, "deadline_s", "give a number, or None"),
+        min_propensity: field!(object, "min_propensity", "give a number"),
         exploration: field!(object, "exploration", "give a bool"),
     })
 }

@@ -1,12 +1,10 @@
 //! Exploration: now and then another deployment that meets the need, with a probability that is known exactly.
 
 use super::candidate::Candidate;
-use super::explore::{GAMMA_SCALE, draw, gamma, inverse_gap_into};
+use super::explore::{GAMMA_SCALE, OPTIMISM, draw, gamma, inverse_gap_into};
 use super::score::{Need, Weights};
 use crate::learn_error::LearnError;
 
-/// Least probability of a deployment that meets the need (science.md 2.6: .002 to .01).
-const MIN_PROPENSITY: f64 = 0.005;
 /// Gaps beyond this are as good as infinite.
 const MAX_GAP: f64 = 1e12;
 
@@ -14,6 +12,8 @@ const MAX_GAP: f64 = 1e12;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chance {
     pub(crate) seed: u64,
+    /// Least probability of a deployment that may be drawn; at most an even share of one.
+    pub(crate) min_propensity: f64,
     /// Rewards seen in the request's slice; the more, the less is left to chance.
     pub(crate) n_rewards: f64,
 }
@@ -40,7 +40,7 @@ pub(super) fn explore(
     let scores = unit_scores(&arms, need, weights);
     let mut propensities = vec![0.0; scores.len()];
     let gamma = gamma(scores.len(), chance.n_rewards, GAMMA_SCALE);
-    let least = MIN_PROPENSITY.min(1.0 / scores.len() as f64);
+    let least = chance.min_propensity.min(1.0 / scores.len() as f64);
     inverse_gap_into(&scores, gamma, least, &mut propensities)?;
     let drawn = draw(&propensities, chance.seed)?;
     let indices = places.iter().map(|place| peers[*place]);
@@ -49,19 +49,25 @@ pub(super) fn explore(
     Ok(each)
 }
 
-/// Scores in units of quality, or, where more quality is worth nothing, of the dearest's outlay; the first has the best.
+/// Least value of quality that gaps are measured by, US dollars; without one every dearer deployment is far off.
+const MIN_UNIT_USD: f64 = 1e-12;
+
+/// Optimistic scores in units of quality; or, where more quality is worth nothing, in shares of the dearest's outlay,
+/// with the first, cheapest or incumbent, as the best.
 fn unit_scores(arms: &[&Candidate], need: Need, weights: Weights) -> Vec<f64> {
     let outlays = arms.iter().map(|arm| weights.outlay_usd(arm));
     let mut scores: Vec<f64> = if let Need::Worth { usd } = need {
-        let score = |arm: &&Candidate| arm.score_usd / usd.max(f64::MIN_POSITIVE);
-        arms.iter().map(score).collect()
+        let optimistic = |arm: &&Candidate| arm.score_usd + usd * OPTIMISM * arm.quality.sd;
+        let unit_usd = usd.max(MIN_UNIT_USD);
+        arms.iter().map(|arm| optimistic(arm) / unit_usd).collect()
     } else {
         let dearest = outlays.clone().fold(f64::MIN_POSITIVE, f64::max);
         outlays.map(|outlay| -outlay / dearest).collect()
     };
-    // An incumbent may stand before one of a better score; it is the best all the same.
     let best = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    scores[0] = best;
+    if !matches!(need, Need::Worth { .. }) {
+        scores[0] = best;
+    }
     scores
         .iter_mut()
         .for_each(|score| *score = (*score - best).max(-MAX_GAP));

@@ -60,7 +60,10 @@ pub(crate) fn choose(
             tolerance,
             weights: limits.weights,
         };
-        order.defend(&mut ranking, bar, &mut reason);
+        // Where quality has a price, to explore is to try challengers: no incumbent is kept then.
+        if !(limits.explores && matches!(need, Need::Worth { .. })) {
+            order.defend(&mut ranking, bar, &mut reason);
+        }
         if limits.explores {
             propensities = order.explore(&mut ranking, need, chance, &mut reason)?;
         }

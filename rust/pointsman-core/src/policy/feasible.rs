@@ -85,6 +85,16 @@ pub(crate) struct Rejection {
     pub(crate) value: Bound,
 }
 
+impl Rejection {
+    /// How far the value is on the right side of the limit, in the field's unit: below 0, `None` where it is no number.
+    pub(crate) fn slack(&self) -> Option<f64> {
+        match (self.limit, self.value) {
+            (Bound::Number(limit), Bound::Number(value)) => Some(-(value - limit).abs()),
+            _ => None,
+        }
+    }
+}
+
 /// Lists the rejections of every candidate, candidate by candidate, and notes each one's range.
 pub(crate) fn reject(
     catalog: &Catalog,

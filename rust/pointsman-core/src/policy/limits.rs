@@ -42,6 +42,7 @@ pub(crate) struct Limits {
     pub(crate) max_output_tokens: Option<u64>,
     pub(crate) n_choices: u32,
     pub(crate) explores: bool,
+    pub(crate) min_propensity: f64,
 }
 
 impl Limits {
@@ -117,6 +118,7 @@ impl Limits {
             max_output_tokens: request.max_output_tokens,
             n_choices: request.n_choices,
             explores: constraints.exploration,
+            min_propensity: constraints.min_propensity,
         })
     }
 
@@ -208,6 +210,7 @@ fn check_numbers<S>(request: &Request<S>) -> Result<(), Error> {
     share("within_best", constraints.within_best)?;
     at_most("quality_value_usd", constraints.quality_value_usd, 1e9)?;
     at_most("budget_price", constraints.budget_price, 1e9)?;
+    share("min_propensity", Some(constraints.min_propensity))?;
     let latency_value = Some(constraints.latency_value_usd_per_s);
     at_most("latency_value_usd_per_s", latency_value, 1e6)?;
     for tolerance in constraints.quality_tolerance.iter().flatten() {

@@ -3,5 +3,6 @@
 
 mod calibration;
 mod draws;
+mod pacing;
 mod regret;
 mod shrinkage;

@@ -1,6 +1,8 @@
-//! Regret: a linear world with 32 features and 6 arms, against a `LinUCB` written here.
+//! Regret: linear worlds with 32 features and 6 arms, against a `LinUCB` written here.
+//!
+//! The rule is the policy's own: [`GAMMA_SCALE`], [`OPTIMISM`] and no least propensity, which costs regret linear in time.
 
-use pointsman_core::explore::{draw, gamma, inverse_gap_into};
+use pointsman_core::explore::{GAMMA_SCALE, OPTIMISM, draw, gamma, inverse_gap_into};
 use pointsman_core::quality::{Arm, Context, Estimate, QualityConfig, QualityEstimator};
 
 use crate::draws::{Draws, dot};
@@ -8,40 +10,87 @@ use crate::draws::{Draws, dot};
 const N_FEATURES: usize = 32;
 const N_ARMS: usize = 6;
 const HORIZONS: [usize; 6] = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
-const N_SEEDS: u64 = 3;
-const NOISE_SD: f64 = 0.1;
-/// The sharp end of the range that science.md M3 found good, with its optimism (2.6).
-const GAMMA_SCALE: f64 = 25.0;
-const OPTIMISM: f64 = 0.5;
+const SEEDS: std::ops::Range<u64> = 1..6;
 const PRIORS: [f64; N_ARMS] = [0.5; N_ARMS];
 
-/// Grades of `0.5 + slope * features` plus noise, kept inside `[0, 1]`.
-///
-/// With coins for grades even the reference's rate rises until 4,000 requests: 192 slopes drown in the noise.
+/// What tells the worlds apart.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// Deviation of an arm's quality from request to request.
+    taste: f64,
+    /// Deviation of the arms' mean qualities.
+    level: f64,
+    /// Deviation of a grade; `None`: grades are 0 or 1.
+    noise: Option<f64>,
+    /// What the dearest arm costs in units of quality; the others evenly less.
+    dearest: f64,
+}
+
+const GRADED: Kind = Kind {
+    taste: 0.15,
+    level: 0.0,
+    noise: Some(0.1),
+    dearest: 0.0,
+};
+const COINS: Kind = Kind {
+    noise: None,
+    ..GRADED
+};
+const PRICED: Kind = Kind {
+    taste: 0.1,
+    level: 0.15,
+    noise: Some(0.1),
+    dearest: 0.3,
+};
+const NARROW: Kind = Kind {
+    taste: 0.05,
+    ..GRADED
+};
+
+/// Grades of `0.5 + level + slope * features`, kept inside `[0, 1]`.
 struct World {
+    kind: Kind,
     draws: Draws,
     slopes: Vec<Vec<f64>>,
+    levels: Vec<f64>,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(kind: Kind, seed: u64) -> Self {
         let mut draws = Draws::new(seed);
         let slopes = (0..N_ARMS)
-            .map(|_| draws.normals(N_FEATURES, 0.15 / 32_f64.sqrt()))
+            .map(|_| draws.normals(N_FEATURES, kind.taste / 32_f64.sqrt()))
             .collect();
-        Self { draws, slopes }
+        let levels = draws.normals(N_ARMS, kind.level);
+        Self {
+            kind,
+            draws,
+            slopes,
+            levels,
+        }
     }
 
     fn request(&mut self) -> (Vec<f64>, Vec<f64>) {
         let mut x = self.draws.normals(N_FEATURES, 1.0);
         x[0] = 1.0;
-        let truths = self
-            .slopes
-            .iter()
-            .map(|slope| (0.5 + dot(slope, &x)).clamp(0.0, 1.0))
+        let arms = self.slopes.iter().zip(&self.levels);
+        let truths = arms
+            .map(|(slope, level)| (0.5 + level + dot(slope, &x)).clamp(0.0, 1.0))
             .collect();
         (x, truths)
     }
+
+    fn reward(&mut self, truth: f64) -> f64 {
+        match self.kind.noise {
+            Some(sd) => (truth + sd * self.draws.normal()).clamp(0.0, 1.0),
+            None => self.draws.coin(truth),
+        }
+    }
+}
+
+/// What each arm costs, in units of quality.
+fn costs(kind: Kind) -> [f64; N_ARMS] {
+    std::array::from_fn(|arm| kind.dearest * arm as f64 / (N_ARMS - 1) as f64)
 }
 
 trait Policy {
@@ -49,16 +98,25 @@ trait Policy {
     fn learn(&mut self, x: &[f64], arm: usize, reward: f64);
 }
 
-/// Ours: the estimator's means, inverse-gap weighting, no floor on propensities (a floor costs regret linear in time).
+/// Wrong twins.
+#[derive(Clone, Copy, PartialEq)]
+enum Wrong {
+    /// Explores uniformly with this probability and is greedy else.
+    Epsilon(f64),
+    /// Takes gaps the wrong way round.
+    Sign,
+}
+
+/// Ours: the estimator's optimistic score less the cost, inverse-gap weighting.
 struct Ours {
     estimator: QualityEstimator,
     n: f64,
-    /// A wrong twin explores uniformly with this probability and is greedy else.
-    epsilon: Option<f64>,
+    costs: [f64; N_ARMS],
+    wrong: Option<Wrong>,
 }
 
 impl Ours {
-    fn new(epsilon: Option<f64>) -> Self {
+    fn new(kind: Kind, wrong: Option<Wrong>) -> Self {
         let arms: Vec<Arm> = (0..N_ARMS)
             .map(|arm| Arm::new(format!("{arm}"), format!("{arm}")))
             .collect();
@@ -69,7 +127,8 @@ impl Ours {
         Self {
             estimator,
             n: 0.0,
-            epsilon,
+            costs: costs(kind),
+            wrong,
         }
     }
 
@@ -82,7 +141,8 @@ impl Ours {
         self.estimator
             .widen_into(&context(features), &arms, 0.0, &mut out)
             .unwrap();
-        out.map(|estimate| estimate.mean + OPTIMISM * estimate.sd)
+        let score = |arm: usize| out[arm].mean + OPTIMISM * out[arm].sd - self.costs[arm];
+        std::array::from_fn(score)
     }
 }
 
@@ -101,12 +161,15 @@ fn context(features: &[f32]) -> Context<'_> {
 
 impl Policy for Ours {
     fn choose(&mut self, x: &[f64], seed: u64) -> usize {
-        let scores = self.scores(&narrowed(x));
+        let mut scores = self.scores(&narrowed(x));
         let mut propensities = [0.0; N_ARMS];
-        let (sharpness, floor) = match self.epsilon {
-            None => (gamma(N_ARMS, self.n, GAMMA_SCALE), 0.0),
-            Some(epsilon) => (f64::INFINITY, epsilon / N_ARMS as f64),
+        let (sharpness, floor) = match self.wrong {
+            Some(Wrong::Epsilon(epsilon)) => (f64::INFINITY, epsilon / N_ARMS as f64),
+            _ => (gamma(N_ARMS, self.n, GAMMA_SCALE), 0.0),
         };
+        if self.wrong == Some(Wrong::Sign) {
+            scores = scores.map(|score| -score);
+        }
         inverse_gap_into(&scores, sharpness, floor, &mut propensities).unwrap();
         draw(&propensities, seed).unwrap()
     }
@@ -123,17 +186,19 @@ impl Policy for Ours {
 struct LinUcb {
     inverse: Vec<Vec<f64>>,
     moment: Vec<Vec<f64>>,
+    costs: [f64; N_ARMS],
 }
 
 const ALPHA: f64 = 0.5;
 
 impl LinUcb {
-    fn new() -> Self {
+    fn new(kind: Kind) -> Self {
         let cell = |index: usize| f64::from(u8::from(index % (N_FEATURES + 1) == 0));
         let identity: Vec<f64> = (0..N_FEATURES * N_FEATURES).map(cell).collect();
         Self {
             inverse: vec![identity; N_ARMS],
             moment: vec![vec![0.0; N_FEATURES]; N_ARMS],
+            costs: costs(kind),
         }
     }
 
@@ -150,6 +215,7 @@ impl Policy for LinUcb {
         let score = |arm: &usize| {
             let direction = self.times(*arm, x);
             dot(&direction, &self.moment[*arm]) + ALPHA * dot(&direction, x).sqrt()
+                - self.costs[*arm]
         };
         (0..N_ARMS)
             .max_by(|a, b| score(a).total_cmp(&score(b)))
@@ -175,19 +241,21 @@ impl Policy for LinUcb {
 }
 
 /// Mean regret at every horizon over the seeds.
-fn regrets(policy: impl Fn() -> Box<dyn Policy>) -> Vec<f64> {
+fn regrets(kind: Kind, n_seeds: usize, policy: impl Fn() -> Box<dyn Policy>) -> Vec<f64> {
     let mut means = vec![0.0; HORIZONS.len()];
-    for seed in 0..N_SEEDS {
-        let (mut world, mut policy) = (World::new(seed), policy());
+    for seed in SEEDS.take(n_seeds) {
+        let (mut world, mut policy) = (World::new(kind, seed), policy());
+        let costs = costs(kind);
         let mut regret = 0.0;
         for step in 0..HORIZONS[HORIZONS.len() - 1] {
             let (x, truths) = world.request();
             let arm = policy.choose(&x, seed << 32 | step as u64);
-            regret += truths.iter().copied().fold(0.0, f64::max) - truths[arm];
-            let reward = (truths[arm] + NOISE_SD * world.draws.normal()).clamp(0.0, 1.0);
+            let worth = |arm: usize| truths[arm] - costs[arm];
+            regret += (0..N_ARMS).map(worth).fold(f64::NEG_INFINITY, f64::max) - worth(arm);
+            let reward = world.reward(truths[arm]);
             policy.learn(&x, arm, reward);
             if let Some(place) = HORIZONS.iter().position(|horizon| *horizon == step + 1) {
-                means[place] += regret / N_SEEDS as f64;
+                means[place] += regret / n_seeds as f64;
             }
         }
     }
@@ -196,36 +264,67 @@ fn regrets(policy: impl Fn() -> Box<dyn Policy>) -> Vec<f64> {
 
 /// `R(T) / sqrt(T)`.
 fn rates(regrets: &[f64]) -> Vec<f64> {
-    regrets
-        .iter()
-        .zip(HORIZONS)
-        .map(|(regret, horizon)| regret / (horizon as f64).sqrt())
+    let each = regrets.iter().zip(HORIZONS);
+    each.map(|(regret, horizon)| regret / (horizon as f64).sqrt())
         .collect()
 }
 
-/// Whether the rate never rises by more than seed noise.
-fn is_sublinear(regrets: &[f64]) -> bool {
-    rates(regrets)
-        .windows(2)
-        .all(|pair| pair[1] <= 1.02 * pair[0])
+/// Whether regret ends at most 1.3 times the reference's, and its rate rises, by more than seed noise, only where the
+/// reference's does: with coins 192 slopes drown in the noise for the first 4,000 requests, whoever learns them.
+fn passes(ours: &[f64], reference: &[f64]) -> bool {
+    let (ours, reference) = (rates(ours), rates(reference));
+    let pairs = ours.windows(2).zip(reference.windows(2));
+    let is_sublinear = pairs
+        .clone()
+        .all(|(ours, reference)| ours[1] <= 1.02 * ours[0] || reference[1] > reference[0]);
+    is_sublinear && ours[HORIZONS.len() - 1] <= 1.3 * reference[HORIZONS.len() - 1]
 }
 
-#[test]
-fn regret_grows_no_faster_than_the_root_of_time_and_near_lin_ucb() {
-    let ours = regrets(|| Box::new(Ours::new(None)));
-    let reference = regrets(|| Box::new(LinUcb::new()));
+fn check(name: &str, kind: Kind) {
+    let n_seeds = SEEDS.count();
+    let ours = regrets(kind, n_seeds, || Box::new(Ours::new(kind, None)));
+    let reference = regrets(kind, n_seeds, || Box::new(LinUcb::new(kind)));
+    let ratio = ours[HORIZONS.len() - 1] / reference[HORIZONS.len() - 1];
     println!(
-        "ours {:.3?}\nlin-ucb {:.3?}",
+        "{name}: ours {:.3?}, lin-ucb {:.3?}, ratio {ratio:.2}",
         rates(&ours),
         rates(&reference)
     );
-    assert!(is_sublinear(&ours), "{:?}", rates(&ours));
-    assert!(ours.last() <= reference.last().map(|regret| 1.3 * regret).as_ref());
+    assert!(passes(&ours, &reference), "{name}");
 }
 
 #[test]
-fn exploring_at_a_constant_rate_fails_the_check() {
-    let twin = regrets(|| Box::new(Ours::new(Some(0.2))));
-    println!("epsilon {:.3?}", rates(&twin));
-    assert!(!is_sublinear(&twin), "{:?}", rates(&twin));
+fn regret_is_near_lin_ucb_s_on_grades() {
+    check("grades", GRADED);
+}
+
+#[test]
+fn regret_is_near_lin_ucb_s_on_narrow_gaps() {
+    check("narrow gaps", NARROW);
+}
+
+#[test]
+fn regret_is_near_lin_ucb_s_on_coins() {
+    check("coins", COINS);
+}
+
+#[test]
+fn regret_is_near_lin_ucb_s_on_arms_with_prices() {
+    check("prices", PRICED);
+}
+
+#[test]
+fn wrong_explorers_fail_the_check() {
+    let reference = |kind| regrets(kind, 1, || Box::new(LinUcb::new(kind)));
+    let (graded, coins) = (reference(GRADED), reference(COINS));
+    let twins = [
+        ("uniform", GRADED, &graded, Wrong::Epsilon(0.1)),
+        ("sign", GRADED, &graded, Wrong::Sign),
+        ("uniform on coins", COINS, &coins, Wrong::Epsilon(0.1)),
+    ];
+    for (name, kind, reference, wrong) in twins {
+        let twin = regrets(kind, 1, || Box::new(Ours::new(kind, Some(wrong))));
+        println!("{name}: {:.3?}", rates(&twin));
+        assert!(!passes(&twin, reference), "{name}");
+    }
 }
