@@ -74,6 +74,9 @@ class ChatRequest:
         model = _required_model(body)
         policy = resolve_policy(_policy_name(model))
         block = read_block(body.get("pointsman"), headers)
+        if isinstance(key := body.get("prompt_cache_key"), str) and key:
+            # What OpenAI's clients group their prompts by names a session as well as any.
+            block.setdefault("session_id", key)
         request = Request(
             messages=_messages(body),
             tools=mappings(body, "tools") or (),
