@@ -51,7 +51,7 @@ class Constraints:
             `Decision.propensity` says how likely the choice was.
         min_propensity: With exploration: least probability of a deployment that may be drawn, in [0, 1], at
             most an even share. Bounds the weights of off-policy estimates, at a regret linear in time.
-        session_id: Conversation this request belongs to.
+        session_id: Conversation this request belongs to; what staying with a deployment saves counts then.
         tags: Free labels, logged with the decision.
     """
 
@@ -137,6 +137,7 @@ class Request:
         service_tier: OpenAI's `service_tier`, if any.
         parameters: Names of the optional parameters the request uses (`tools`, `logprobs`, `seed` ...).
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
+        tenant: Who asks, where a gateway serves several; their sessions are apart.
         constraints: What the answer must satisfy.
         preferences: Which providers may answer.
     """
@@ -150,6 +151,7 @@ class Request:
     service_tier: str | None = None
     parameters: tuple[str, ...] = ()
     allowed_models: tuple[str, ...] | None = None
+    tenant: str | None = None
     constraints: Constraints = NO_CONSTRAINTS
     preferences: ProviderPreferences = NO_PREFERENCES
 
@@ -204,8 +206,12 @@ class Outcome:
         complexity: The decision's label.
         structure: The decision's label.
         task: Name the caller gave the task.
+        decision: The decision that the call carried out; a session it belongs to is warm there now.
         n_input_tokens: Input tokens.
-        n_output_tokens: Output tokens of one answer.
+        n_cached_input_tokens: Those of them read from the provider's prompt cache; `None`: not reported.
+        n_cache_write_tokens: Those of them written to it.
+        n_output_tokens: Output tokens of one answer, reasoning included.
+        n_reasoning_tokens: Those of them spent on reasoning; 0 where they are not told apart.
         is_cut: Whether the answer was cut short, so that its length is only known to be larger.
         ttft_ms: Time to the first token, in [0, 1e9]; `None` if the answer came in one piece.
         latency_ms: Time to the last token or to the failure, in [0, 1e9].
@@ -218,8 +224,12 @@ class Outcome:
     complexity: str
     structure: str
     task: str | None = None
+    decision: Decision | None = None
     n_input_tokens: int = 0
+    n_cached_input_tokens: int | None = None
+    n_cache_write_tokens: int = 0
     n_output_tokens: int | None = None
+    n_reasoning_tokens: int = 0
     is_cut: bool = False
     ttft_ms: float | None = None
     latency_ms: float | None = None

@@ -165,6 +165,12 @@ BROKEN: list[tuple[str, Any, str]] = [
     ),
     ("deployments.0.price_nano_usd_per_mtok.above_tokens", 9, "give it in long_context only"),
     ("models.0.tokenizer", "o200", "give one of o200k, cl100k, llama3"),
+    (
+        "providers.0.prompt_cache",
+        {"ttl_s": -1},
+        "providers[0].prompt_cache.ttl_s: is -1: give a finite number",
+    ),
+    ("providers.0.prompt_cache", {"min_tokens": 0}, "providers[0].prompt_cache.min_tokens: is 0"),
     ("deployments.0.latency.tokens_per_s", 0, "deployments[0].latency.tokens_per_s: is 0"),
     ("deployments.0.latency.ttft_p95_ms", 1, "give at least ttft_p50_ms 100"),
     ("deployments.0.tier", "gold", "deployments[0].tier"),

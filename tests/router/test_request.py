@@ -106,6 +106,19 @@ def test_every_block_field_is_also_a_header():
     )  # fmt: skip
 
 
+def test_a_session_has_a_name_of_its_own_or_is_the_prompt_cache_key():
+    def session(**fields):
+        return parse(body(**fields)).request.constraints.session_id
+
+    assert session() is None
+    assert session(prompt_cache_key="k") == "k"
+    assert session(prompt_cache_key="k", pointsman={"session_id": "s"}) == "s"
+    assert session(prompt_cache_key="") is None
+    keyed = parse(body(prompt_cache_key="k"), {"session-id": "s"})
+    assert keyed.request.constraints.session_id == "s"
+    assert keyed.body["prompt_cache_key"] == "k", "passed on, as the provider groups by it too"
+
+
 def test_the_body_wins_over_a_header():
     chat = parse(body(pointsman={"min_quality": 0.7}), {"min-quality": "0.1"})
     assert chat.request.constraints.min_quality == 0.7

@@ -1,5 +1,6 @@
 """The library face, under asyncio and trio."""
 
+import orjson
 import pytest
 
 from pointsman import (
@@ -39,6 +40,69 @@ async def test_complete_answers_with_decision_and_costs():
     assert answer.baseline_cost_usd == pytest.approx(101 * 6.2e-6)
     assert answer.decision.deployment == "nano@alpha"
     assert 0 < answer.overhead_us < answer.latency_ms * 1e3
+
+
+LONG = [{"role": "user", "content": "The loan of the astrolabe to Ghent. " * 600}]
+
+
+def two_equals():
+    """Two models as good as each other; "b" is 10 % cheaper, and both read from cache at a tenth."""
+    price = {"input": 1.0, "cached_input": 0.1, "output": 1.0}
+    cheaper = {"input": 0.9, "cached_input": 0.09, "output": 0.9}
+    return {
+        "providers": {name: {"base_url": "http://127.0.0.1:1"} for name in PROVIDERS},
+        "models": {name: {"quality": 0.8, "context_window": 100_000} for name in "ab"},
+        "deployments": [
+            {"name": "a@alpha", "model": "a", "provider": "alpha", "price_usd_per_mtok": price},
+            {"name": "b@beta", "model": "b", "provider": "beta", "price_usd_per_mtok": cheaper},
+        ],
+    }
+
+
+async def test_a_conversation_stays_where_its_prompt_is_cached():
+    usage = Usage(n_input_tokens=5000, n_cached_input_tokens=0, n_output_tokens=10)
+    providers = {name: ScriptedProvider(name, [Answer("ok", usage=usage)]) for name in PROVIDERS}
+    async with Router.from_config(two_equals(), providers=providers) as router:
+        assert (await router.complete(LONG, model="a", session_id="s")).deployment == "a@alpha"
+        longer = [*LONG, {"role": "assistant", "content": "ok"}, {"role": "user", "content": "Since when?"}]
+        decision = router.decide(longer, session_id="s")
+        assert decision.deployment == "a@alpha"
+        stay, leave = orjson.loads(decision.to_json())["candidates"]
+        assert 3000 < stay["n_cached_input_tokens"] < stay["n_input_tokens"]
+        assert leave["n_cached_input_tokens"] == 0
+        assert stay["cost_usd"] < leave["cost_usd"]
+        assert router.decide(longer, session_id="t").deployment == "b@beta"
+        assert router.decide(longer).deployment == "b@beta"
+
+
+async def test_a_provider_that_caches_nothing_keeps_nobody():
+    usage = Usage(n_input_tokens=5000, n_cached_input_tokens=0, n_output_tokens=10)
+    providers = {name: ScriptedProvider(name, [Answer("ok", usage=usage)]) for name in PROVIDERS}
+    async with Router.from_config(two_equals(), providers=providers) as router:
+        for _ in range(25):
+            await router.complete(LONG, model="a", session_id="s")
+        assert router.decide(LONG, session_id="s").deployment == "b@beta"
+
+
+async def test_cached_and_written_and_reasoning_tokens_reach_the_cost():
+    settings = two_equals()
+    settings["deployments"][0]["price_usd_per_mtok"] = {
+        "input": 1, "cached_input": 0.1, "cache_write": 1.25, "output": 2, "reasoning": 4,
+    }  # fmt: skip
+    usage = Usage(
+        n_input_tokens=1000, n_cached_input_tokens=500, n_cache_write_tokens=400,
+        n_output_tokens=50, n_reasoning_tokens=30,
+    )  # fmt: skip
+    providers = {name: ScriptedProvider(name, [Answer("ok", usage=usage)]) for name in PROVIDERS}
+    async with Router.from_config(settings, providers=providers) as router:
+        answer = await router.complete("hi", model="a")
+        async with router.stream("hi", model="a") as stream:
+            async for _ in stream:
+                pass
+    # 100 x 1 + 500 x 0.1 + 400 x 1.25 + 20 x 2 + 30 x 4 = 100 + 50 + 500 + 40 + 120 = 810 micro-dollars.
+    assert answer.cost_usd == pytest.approx(810e-6)
+    assert stream.cost_usd == pytest.approx(810e-6)
+    assert answer.usage == usage
 
 
 async def test_stream_yields_chunks_and_settles_cost():

@@ -20,7 +20,7 @@ MAX_SHOWN = 60
 
 # Keys of a provider whose values hold no secret; `base_url` may (user:password@), see `_without_credentials`.
 _HARMLESS_PROVIDER_KEYS = frozenset(
-    {"kind", "base_url", "data_collection", "timeouts", "http2", "transport", "ca_file"}
+    {"kind", "base_url", "data_collection", "prompt_cache", "timeouts", "http2", "transport", "ca_file"}
 )
 _SECRET_KEY = re.compile(
     r"api.?key|header|token$|secret|password|credential|authorization|proxy", re.IGNORECASE

@@ -96,6 +96,15 @@ class TimeoutSettings(Settings):
     total_s: Positive = Field(default=600.0, description=_SECONDS, examples=[600])
 
 
+class PromptCacheSettings(Settings):
+    """What a provider's prompt cache holds; the defaults are what Anthropic and OpenAI document."""
+
+    ttl_s: Annotated[Number, Field(ge=0)] = Field(
+        default=300.0, description="a number of seconds of 0 or more (0: it caches nothing)", examples=[300]
+    )
+    min_tokens: Count = Field(default=1024, description="a number of tokens above 0", examples=[1024])
+
+
 class ProviderSettings(Settings):
     """A provider: its endpoint, credentials and transport. A known name brings its own `base_url`."""
 
@@ -109,6 +118,11 @@ class ProviderSettings(Settings):
     )
     data_collection: Literal["allow", "deny"] = Field(
         default="allow", description="a choice", examples=["deny"]
+    )
+    prompt_cache: PromptCacheSettings = Field(
+        default_factory=PromptCacheSettings,
+        description="a mapping of prompt cache settings",
+        examples=["{ttl_s: 300}"],
     )
     timeouts: TimeoutSettings = Field(
         default_factory=TimeoutSettings,

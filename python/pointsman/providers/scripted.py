@@ -296,5 +296,9 @@ def _usage(usage: Usage) -> dict[str, Any]:
         "prompt_tokens": usage.n_input_tokens,
         "completion_tokens": usage.n_output_tokens,
         "total_tokens": usage.n_input_tokens + usage.n_output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.n_cached_input_tokens},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.n_cached_input_tokens,
+            "cache_write_tokens": usage.n_cache_write_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.n_reasoning_tokens},
     }

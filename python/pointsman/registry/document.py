@@ -46,7 +46,11 @@ def build_catalog_document(config: Config) -> dict[str, Any]:
     return {
         "models": models,
         "providers": [
-            {"name": name, "data_collection": settings.data_collection}
+            {
+                "name": name,
+                "data_collection": settings.data_collection,
+                "prompt_cache": settings.prompt_cache.model_dump(),
+            }
             for name, settings in config.providers.items()
         ],
         "deployments": [

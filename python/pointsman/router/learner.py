@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import InvalidInput, UnknownName
 from pointsman.types import Outcome
@@ -59,29 +59,23 @@ class Learner:
             ttft_ms: Time to the first token, of a stream.
             is_cut: Whether the answer ended early: by its limit, or because the caller left.
         """
-        n_output_tokens = usage.n_output_tokens // self._request.n_choices
+        n_choices = self._request.n_choices
+        n_output_tokens = usage.n_output_tokens // n_choices
         # An estimate of 0 is an answer without text (tool calls), whose tokens nobody counted.
         is_counted = not usage.is_estimated or n_output_tokens > 0
         self._observe(
             deployment,
             n_input_tokens=usage.n_input_tokens,
+            n_cached_input_tokens=None if usage.is_estimated else usage.n_cached_input_tokens,
+            n_cache_write_tokens=usage.n_cache_write_tokens,
             n_output_tokens=n_output_tokens if is_counted else None,
+            n_reasoning_tokens=(usage.n_reasoning_tokens or 0) // n_choices if is_counted else 0,
             latency_ms=latency_ms,
             ttft_ms=ttft_ms,
             is_cut=is_cut,
         )
 
-    def _observe(
-        self,
-        deployment: str,
-        *,
-        latency_ms: float,
-        n_input_tokens: int = 0,
-        n_output_tokens: int | None = None,
-        ttft_ms: float | None = None,
-        is_cut: bool = False,
-        is_error: bool = False,
-    ) -> None:
+    def _observe(self, deployment: str, **seen: Any) -> None:
         decision = self._decision
         outcome = Outcome(
             deployment=deployment,
@@ -89,12 +83,8 @@ class Learner:
             complexity=decision.complexity,
             structure=decision.structure,
             task=self._request.constraints.task,
-            n_input_tokens=n_input_tokens,
-            n_output_tokens=n_output_tokens,
-            is_cut=is_cut,
-            ttft_ms=ttft_ms,
-            latency_ms=latency_ms,
-            is_error=is_error,
+            decision=decision,
+            **seen,
         )
         try:
             self._core.observe(outcome, now_s=time.time())

@@ -77,6 +77,9 @@ class ChatRequest:
         policy_name = _policy_name(model)
         policy = resolve_policy(policy_name)
         block = read_block(body.get("pointsman"), headers)
+        if isinstance(key := body.get("prompt_cache_key"), str) and key:
+            # What OpenAI's clients group their prompts by names a session as well as any.
+            block.setdefault("session_id", key)
         request = Request(
             messages=_messages(body),
             tools=mappings(body, "tools") or (),

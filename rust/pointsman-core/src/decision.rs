@@ -7,6 +7,7 @@ use crate::length::OutputTokens;
 use crate::plan::Plan;
 use crate::policy::{Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection};
 use crate::profile::TaskProfile;
+use crate::session::SessionPrefix;
 
 /// What both answers share: the request's profile and every candidate.
 #[derive(Clone, Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Assessment {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) rejections: Vec<Rejection>,
     pub(crate) baseline: usize,
+    pub(crate) prefix: Option<SessionPrefix>,
 }
 
 impl Assessment {
@@ -138,6 +140,11 @@ impl Decision {
     /// What the request is.
     pub fn profile(&self) -> &TaskProfile {
         &self.assessment.profile
+    }
+
+    /// The conversation decided on, if the request named its session; goes with the outcome.
+    pub fn prefix(&self) -> Option<SessionPrefix> {
+        self.assessment.prefix
     }
 
     /// The deployment of the baseline model that the baseline is priced at.

@@ -12,6 +12,10 @@ const PRIOR: [[(f64, f64); 3]; 5] = [
     [(120.0, 400.0), (350.0, 1000.0), (700.0, 2000.0)], // code
     [(4.0, 12.0), (8.0, 40.0), (60.0, 400.0)],         // label
 ];
+/// The same of the tokens a model that can reason spends on that before it answers; columns are complexities.
+///
+/// Chosen: between models that reason on every request and those that do so when asked, with a wide spread.
+const REASONING_PRIOR: [(f64, f64); 3] = [(30.0, 200.0), (120.0, 800.0), (600.0, 4000.0)];
 /// 90 % quantile of the normal distribution.
 const Z_90: f64 = 1.281_551_565_5;
 
@@ -40,12 +44,30 @@ impl OutputTokens {
     /// assert_eq!(essay.capped(100).p90, 100.0);
     /// ```
     pub fn prior(structure: Structure, complexity: Complexity) -> Self {
-        let (p50, p90) = PRIOR[structure as usize][complexity as usize];
+        Self::log_normal(PRIOR[structure as usize][complexity as usize])
+    }
+
+    /// The prior of the tokens a model that can reason spends on reasoning.
+    pub(crate) fn reasoning_prior(complexity: Complexity) -> Self {
+        Self::log_normal(REASONING_PRIOR[complexity as usize])
+    }
+
+    fn log_normal((p50, p90): (f64, f64)) -> Self {
         let sigma = (p90 / p50).ln() / Z_90;
         Self {
             p50,
             p90,
             mean: p50 * (sigma * sigma / 2.0).exp(),
+        }
+    }
+
+    /// With those of reasoning before it; quantiles add as if both were long together, which is on the safe side.
+    #[must_use]
+    pub(crate) fn after(self, reasoning: Self) -> Self {
+        Self {
+            p50: self.p50 + reasoning.p50,
+            p90: self.p90 + reasoning.p90,
+            mean: self.mean + reasoning.mean,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
+use crate::length::OutputTokens;
 use crate::quality::Ridge;
 
 /// Outcomes that a model's zero offset, and the prior's spread, count for (chosen).
@@ -37,6 +38,12 @@ pub struct Length {
     pub p90: f64,
     /// Expectation, at most the 90th percentile.
     pub mean: f64,
+}
+
+impl From<Length> for OutputTokens {
+    fn from(Length { p50, p90, mean }: Length) -> Self {
+        Self { p50, p90, mean }
+    }
 }
 
 /// A model's deviation from the shared slope.
@@ -154,6 +161,11 @@ impl LengthModel {
         self.slope.observe(features, gap - offset, 1.0, now_s)?;
         self.offsets[model].observe(gap - explained, ln_length - ln_mean);
         Ok(())
+    }
+
+    /// Lengths seen of this model, those faded not counted.
+    pub(crate) fn n_outcomes(&self, model: usize) -> f64 {
+        self.offsets.get(model).map_or(0.0, |offset| offset.n)
     }
 
     /// Whether nothing was learned.

@@ -37,11 +37,13 @@ pub mod pacer;
 mod plan;
 mod policy;
 mod profile;
+mod prompt_cache;
 pub mod quality;
 mod record;
 mod request;
 mod router;
 mod scaffold;
+mod session;
 pub mod shrink;
 mod simd;
 pub mod sketch;
@@ -51,7 +53,7 @@ pub mod window;
 
 pub use catalog::{
     Capabilities, Capability, Catalog, DataCollection, Deployment, LatencyPrior, Limits,
-    LongContext, Model, Price, Provider, QualitySource, Rates, Tier,
+    LongContext, Model, Price, PromptCache, Provider, QualitySource, Rates, Tier,
 };
 pub use classify::{Facts, classify};
 pub use cost::{NANO_USD_PER_USD, Tokens, cost_nano_usd};
@@ -72,3 +74,4 @@ pub use request::{
     SortBy,
 };
 pub use router::Router;
+pub use session::SessionPrefix;

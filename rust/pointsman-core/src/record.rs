@@ -89,6 +89,8 @@ struct CandidateRecord<'a> {
     model: &'a str,
     provider: &'a str,
     feasible: bool,
+    n_input_tokens: u64,
+    n_cached_input_tokens: u64,
     #[serde(flatten)]
     predicted: PredictedRecord,
     score: Option<f64>,
@@ -282,6 +284,8 @@ fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
         model: &assessment.catalog.model_of(deployment).name,
         provider: &assessment.catalog.provider_of(deployment).name,
         feasible: candidate.is_feasible(),
+        n_input_tokens: candidate.n_input_tokens,
+        n_cached_input_tokens: candidate.n_cached_input_tokens,
         predicted: predicted(assessment, index),
         score: candidate.is_feasible().then_some(candidate.score_usd),
         propensity: candidate.is_feasible().then_some(candidate.propensity),

@@ -329,6 +329,10 @@ pub struct Request<S> {
     pub parameters: Vec<S>,
     /// Models that may answer, in order of preference; `None`: all of the catalog.
     pub allowed_models: Option<Vec<S>>,
+    /// Who asks, where a gateway serves several; their sessions are apart.
+    pub tenant: Option<S>,
+    /// The conversation it belongs to, so that what staying with a deployment saves is known.
+    pub session_id: Option<S>,
     /// What the answer must satisfy.
     pub constraints: Constraints<S>,
     /// Which providers may answer.
@@ -349,6 +353,8 @@ impl<S> Request<S> {
             service_tier: None,
             parameters: Vec::new(),
             allowed_models: None,
+            tenant: None,
+            session_id: None,
             constraints: Constraints::default(),
             preferences: ProviderPreferences::default(),
         }

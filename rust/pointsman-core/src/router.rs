@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::belief::Beliefs;
-use crate::catalog::{Catalog, Tier};
+use crate::catalog::{Catalog, Deployment, Tier};
 use crate::classify::{Facts, classify};
 use crate::decision::{Assessment, Decision, Infeasible, Verdict};
 use crate::embed::Embedding;
@@ -16,6 +16,7 @@ use crate::length::OutputTokens;
 use crate::markers;
 use crate::policy::{self, Candidate, Chance, Choice, Limits};
 use crate::request::Request;
+use crate::session::{Chain, Sessions};
 use crate::tokens::{self, TokenFamily};
 
 /// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically, no lock is held while scoring.
@@ -43,6 +44,8 @@ use crate::tokens::{self, TokenFamily};
 #[derive(Debug)]
 pub struct Router {
     table: RwLock<Arc<Table>>,
+    /// Beside the table, as a swapped catalog leaves the providers' caches warm.
+    sessions: RwLock<Sessions>,
 }
 
 /// A catalog, and what was learned about its deployments.
@@ -66,6 +69,7 @@ impl Router {
         let learned = Learned::new(&catalog)?;
         Ok(Self {
             table: RwLock::new(Arc::new(Table::new(catalog, learned))),
+            sessions: RwLock::default(),
         })
     }
 
@@ -104,7 +108,7 @@ impl Router {
         seed: u64,
     ) -> Result<Verdict, Error> {
         let table = Arc::clone(&read(&self.table));
-        table.decide(request, now_s, seed)
+        table.decide(request, &self.sessions, now_s, seed)
     }
 
     /// Decides many on one catalog; request `i` uses `seed + i` (wrapping).
@@ -121,7 +125,12 @@ impl Router {
         let table = Arc::clone(&read(&self.table));
         let one = |(index, request): (usize, &Request<S>)| {
             table
-                .decide(request, now_s, seed.wrapping_add(index as u64))
+                .decide(
+                    request,
+                    &self.sessions,
+                    now_s,
+                    seed.wrapping_add(index as u64),
+                )
                 .map_err(|error| error.within(&format!("requests[{index}].")))
         };
         requests.iter().enumerate().map(one).collect()
@@ -156,7 +165,34 @@ impl Router {
     /// ```
     pub fn observe<S: AsRef<str>>(&self, outcome: &Outcome<S>, now_s: f64) -> Result<(), Error> {
         let table = read(&self.table);
-        write(&table.learned).observe(&table.catalog, outcome, now_s)
+        let catalog = &table.catalog;
+        let deployment = catalog.deployment(outcome.deployment.as_ref())?;
+        let n_warm_tokens = self.n_warm_tokens(catalog, deployment, outcome, now_s);
+        write(&table.learned).observe(catalog, outcome, n_warm_tokens, now_s)?;
+        if let Some(prefix) = outcome.prefix.as_ref().filter(|_| !outcome.is_error) {
+            let (key, n_tokens) = (deployment.key, outcome.n_input_tokens);
+            let forgotten = write(&self.sessions).observe(prefix, key, n_tokens, now_s);
+            drop(forgotten); // Many small pieces: freed outside the lock.
+        }
+        Ok(())
+    }
+
+    /// Input tokens of the call that should have been in the deployment's prompt cache.
+    fn n_warm_tokens<S>(
+        &self,
+        catalog: &Catalog,
+        deployment: &Deployment,
+        outcome: &Outcome<S>,
+        now_s: f64,
+    ) -> u64 {
+        let warmth = outcome
+            .prefix
+            .as_ref()
+            .and_then(|prefix| read(&self.sessions).warmth_before(prefix, deployment.key, now_s));
+        let cache = &catalog.provider_of(deployment).prompt_cache;
+        warmth.map_or(0, |warmth| {
+            cache.held(warmth.n_tokens.min(outcome.n_input_tokens), warmth.age_s)
+        })
     }
 
     /// All that was learned, as bytes: versioned, with a checksum, matched to a catalog by names.
@@ -211,6 +247,7 @@ impl Table {
     fn decide<S: AsRef<str>>(
         &self,
         request: &Request<S>,
+        sessions: &RwLock<Sessions>,
         now_s: f64,
         seed: u64,
     ) -> Result<Verdict, Error> {
@@ -222,8 +259,13 @@ impl Table {
         let decision_id = decision_id(catalog.version(), request, now_s, seed)?;
         let features = Features::extract(request);
         let profile = classify(&features, &facts(request));
-        let beliefs = self.believe(&Task::new(&profile, limits.task.as_deref()), now_s)?;
-        let mut candidates = policy::predict(catalog, &profile, &limits, &beliefs.each);
+        let task = Task::new(&profile, limits.task.as_deref(), features.foreign_share());
+        let mut beliefs = self.believe(&task, now_s)?;
+        let chain = Chain::of(request);
+        if let Some(chain) = &chain {
+            beliefs.warm_up(catalog, read(sessions).warmth(chain, now_s));
+        }
+        let mut candidates = policy::predict(catalog, &limits, &beliefs.each);
         let rejections =
             policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
         let chance = Chance {
@@ -244,6 +286,7 @@ impl Table {
             limits,
             candidates,
             rejections,
+            prefix: chain.map(|chain| chain.prefix()),
         };
         Ok(verdict(assessment, choice))
     }

@@ -1,6 +1,6 @@
 //! `Decision` and `Infeasible`: getters over the core's.
 
-use pointsman_core::{Decision, Infeasible};
+use pointsman_core::{Decision, Infeasible, SessionPrefix};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -13,6 +13,10 @@ pub(crate) struct PyDecision(Decision);
 impl PyDecision {
     pub(crate) fn new(decision: Decision) -> Self {
         Self(decision)
+    }
+
+    pub(crate) fn prefix(&self) -> Option<SessionPrefix> {
+        self.0.prefix()
     }
 }
 

@@ -1,12 +1,13 @@
 //! From `pointsman.types.Outcome` to the core's: attribute by attribute.
 
-use pointsman_core::{Complexity, Domain, Outcome, Structure};
+use pointsman_core::{Complexity, Domain, Outcome, SessionPrefix, Structure};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
+use crate::decision::PyDecision;
 use crate::error::{invalid, of_field};
-use crate::request::{optional_text, text};
+use crate::request::{optional_text, text, type_name};
 
 const NUMBER: &str = "give a number, or None";
 const WHOLE: &str = "give a whole number >= 0";
@@ -37,12 +38,37 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
         n_output_tokens: get(intern!(py, "n_output_tokens"))?
             .extract()
             .map_err(of_field("n_output_tokens", WHOLE))?,
+        n_cached_input_tokens: get(intern!(py, "n_cached_input_tokens"))?
+            .extract()
+            .map_err(of_field("n_cached_input_tokens", WHOLE))?,
+        n_cache_write_tokens: get(intern!(py, "n_cache_write_tokens"))?
+            .extract()
+            .map_err(of_field("n_cache_write_tokens", WHOLE))?,
+        n_reasoning_tokens: get(intern!(py, "n_reasoning_tokens"))?
+            .extract()
+            .map_err(of_field("n_reasoning_tokens", WHOLE))?,
+        prefix: prefix(&get(intern!(py, "decision"))?)?,
         is_cut: flag(&get(intern!(py, "is_cut"))?, "is_cut")?,
         ttft_ms: number(&get(intern!(py, "ttft_ms"))?, "ttft_ms")?,
         latency_ms: number(&get(intern!(py, "latency_ms"))?, "latency_ms")?,
         is_error: flag(&get(intern!(py, "is_error"))?, "is_error")?,
         reward: number(&get(intern!(py, "reward"))?, "reward")?,
     })
+}
+
+fn prefix(decision: &Bound<'_, PyAny>) -> PyResult<Option<SessionPrefix>> {
+    if decision.is_none() {
+        return Ok(None);
+    }
+    let decision = decision.cast::<PyDecision>().map_err(|_| {
+        let seen = type_name(decision);
+        invalid(
+            "decision",
+            seen,
+            "give the Decision of Core.decide, or None",
+        )
+    })?;
+    Ok(decision.get().prefix())
 }
 
 fn flag(value: &Bound<'_, PyAny>, field: &str) -> PyResult<bool> {

@@ -67,6 +67,11 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
         service_tier: optional_text(&service_tier, "service_tier")?,
         parameters: texts(&get(intern!(py, "parameters"))?, "parameters")?,
         allowed_models: optional_texts(&allowed_models, "allowed_models")?,
+        tenant: optional_text(&get(intern!(py, "tenant"))?, "tenant")?,
+        session_id: optional_text(
+            &get(intern!(py, "constraints"))?.getattr(intern!(py, "session_id"))?,
+            "session_id",
+        )?,
         constraints: constraints(&get(intern!(py, "constraints"))?)?,
         preferences: preferences(&get(intern!(py, "preferences"))?)?,
     })
@@ -376,7 +381,7 @@ fn text_at(value: &Bound<'_, PyAny>, path: &dyn Fn() -> String) -> PyResult<Text
     })
 }
 
-fn type_name(value: &Bound<'_, PyAny>) -> String {
+pub(crate) fn type_name(value: &Bound<'_, PyAny>) -> String {
     value
         .get_type()
         .name()

@@ -50,6 +50,36 @@ pub(super) struct ProviderEntry {
     pub name: String,
     #[serde(default)]
     pub data_collection: DataCollection,
+    #[serde(default)]
+    pub prompt_cache: PromptCache,
+}
+
+/// What a provider's prompt cache holds, and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PromptCache {
+    /// Seconds after its last use for which a prefix is held, >= 0; 0: nothing is cached.
+    pub ttl_s: f64,
+    /// Tokens of the shortest prefix that is cached, >= 1.
+    pub min_tokens: u64,
+}
+
+impl Default for PromptCache {
+    /// Five minutes and 1,024 tokens, as Anthropic and `OpenAI` document.
+    fn default() -> Self {
+        Self {
+            ttl_s: 300.0,
+            min_tokens: 1024,
+        }
+    }
+}
+
+impl PromptCache {
+    /// The tokens, if a prefix of as many, last used `age_s` ago, is still held; else 0.
+    pub(crate) fn held(&self, n_tokens: u64, age_s: f64) -> u64 {
+        let is_held = n_tokens >= self.min_tokens && age_s < self.ttl_s;
+        if is_held { n_tokens } else { 0 }
+    }
 }
 
 /// Whether a provider may keep prompts.

@@ -19,7 +19,7 @@ mod tokenizer;
 mod validate;
 
 pub use capability::{Capabilities, Capability};
-pub use document::{DataCollection, LatencyPrior, Limits, QualitySource, Tier};
+pub use document::{DataCollection, LatencyPrior, Limits, PromptCache, QualitySource, Tier};
 pub use price::{LongContext, Price, Rates};
 
 use crate::error::Error;
@@ -52,6 +52,8 @@ pub struct Provider {
     pub name: String,
     /// Whether it may keep prompts.
     pub data_collection: DataCollection,
+    /// What its prompt cache holds.
+    pub prompt_cache: PromptCache,
 }
 
 /// Model x provider x tier: the arm that is chosen.
@@ -59,6 +61,8 @@ pub struct Provider {
 pub struct Deployment {
     /// Unique name.
     pub name: String,
+    /// Hash of the names of deployment, model and provider: the same in every catalog that holds them.
+    pub(crate) key: u64,
     /// Index into [`Catalog::models`].
     pub model: usize,
     /// Index into [`Catalog::providers`].

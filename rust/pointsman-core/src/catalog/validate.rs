@@ -1,8 +1,8 @@
 //! From the document to the [`Catalog`]: every check, each error with its path.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::document::{DeploymentEntry, Document, LatencyPrior, ModelEntry};
+use super::document::{DeploymentEntry, Document, LatencyPrior, ModelEntry, ProviderEntry};
 use super::{Capabilities, Catalog, Deployment, Model, Provider, price, tokenizer};
 use crate::error::{Error, nearest};
 use crate::quality::QualityPrior;
@@ -32,14 +32,7 @@ pub(super) fn compile(document: Document) -> Result<Catalog, Error> {
         ));
     }
     let models = collect(document.models, compile_model)?;
-    let providers: Vec<Provider> = document
-        .providers
-        .into_iter()
-        .map(|entry| Provider {
-            name: entry.name,
-            data_collection: entry.data_collection,
-        })
-        .collect();
+    let providers = collect(document.providers, compile_provider)?;
     let deployments = collect(document.deployments, |index, entry| {
         compile_deployment(index, entry, &models, &providers)
     })?;
@@ -113,6 +106,21 @@ fn compile_model(index: usize, entry: ModelEntry) -> Result<Model, Error> {
     })
 }
 
+fn compile_provider(index: usize, entry: ProviderEntry) -> Result<Provider, Error> {
+    let path = format!("providers[{index}].prompt_cache");
+    count(&path, "min_tokens", entry.prompt_cache.min_tokens)?;
+    let ttl_s = entry.prompt_cache.ttl_s;
+    if !(ttl_s.is_finite() && ttl_s >= 0.0) {
+        let problem = format!("is {ttl_s}: give a finite number of seconds >= 0, 0 for no cache");
+        return Err(Error::catalog(format!("{path}.ttl_s"), problem));
+    }
+    Ok(Provider {
+        name: entry.name,
+        data_collection: entry.data_collection,
+        prompt_cache: entry.prompt_cache,
+    })
+}
+
 fn count(path: &str, field: &str, value: u64) -> Result<(), Error> {
     if value == 0 || value > MAX_TOKENS {
         let problem = format!("is {value}: give a number of tokens from 1 to {MAX_TOKENS}");
@@ -145,8 +153,13 @@ fn compile_deployment(
         &entry.price_nano_usd_per_mtok,
     )?;
     check_latency(&path, &entry.latency)?;
+    let names = [&entry.name, &entry.model, &entry.provider];
+    let key = names
+        .iter()
+        .fold(0, |key, name| xxh3_64_with_seed(name.as_bytes(), key));
     Ok(Deployment {
         name: entry.name,
+        key,
         model,
         provider,
         tier: entry.tier,

@@ -114,6 +114,11 @@ impl Features {
         &self.dense[..]
     }
 
+    /// Share of the last user message's bytes that are not ASCII, in [0, 1].
+    pub(crate) fn foreign_share(&self) -> f32 {
+        self.dense[3 * N_CUES + Measure::ForeignShare as usize]
+    }
+
     /// Buckets of hashed n-grams with their weights, a vector of unit length; a bucket may occur many times.
     pub fn grams(&self) -> impl Iterator<Item = (u32, f32)> {
         let scale = self.grams.scale();

@@ -12,12 +12,13 @@ pub use outcome::Outcome;
 pub(crate) use task::Task;
 
 use crate::belief::{Belief, Beliefs};
-use crate::catalog::{Catalog, Deployment};
+use crate::catalog::{Capability, Catalog, Deployment, Model};
 use crate::error::Error;
 use crate::latency_model::LatencyModel;
 use crate::learn_error::LearnError;
 use crate::length::OutputTokens;
 use crate::length_model::LengthModel;
+use crate::prompt_cache::CacheHabit;
 use crate::quality::{
     Arm, Context, Estimate, NeighbourConfig, Quality, QualityConfig, QualityEstimator,
 };
@@ -33,7 +34,11 @@ const NO_VECTOR: [f32; 1] = [0.0];
 #[derive(Clone, Debug)]
 pub(crate) struct Learned {
     speeds: Vec<LatencyModel>,
+    /// Tokens of answers, those of reasoning left out.
     lengths: LengthModel,
+    /// Tokens of reasoning, of models that can or did.
+    reasonings: LengthModel,
+    cache_habits: Vec<CacheHabit>,
     qualities: QualityEstimator,
 }
 
@@ -45,6 +50,8 @@ impl Learned {
         Ok(Self {
             speeds: speeds?,
             lengths: LengthModel::new(catalog.models().len(), N_FEATURES, RATE_PER_S)?,
+            reasonings: LengthModel::new(catalog.models().len(), N_FEATURES, RATE_PER_S)?,
+            cache_habits: vec![CacheHabit::default(); catalog.deployments().len()],
             qualities: QualityEstimator::new(quality_config(), &arms(catalog))?,
         })
     }
@@ -52,9 +59,10 @@ impl Learned {
     /// The same for another catalog: what keeps its name keeps what was learned, what is new starts from its prior.
     pub(crate) fn adapted(&self, old: &Catalog, new: &Catalog) -> Result<Self, Error> {
         let mut adapted = Self::new(new)?;
-        for (speed, deployment) in adapted.speeds.iter_mut().zip(new.deployments()) {
+        for (place_in_new, deployment) in new.deployments().iter().enumerate() {
             if let Some(index) = place(old.deployments(), |one| one.name == deployment.name) {
-                speed.clone_outcomes(&self.speeds[index]);
+                adapted.speeds[place_in_new].clone_outcomes(&self.speeds[index]);
+                adapted.cache_habits[place_in_new] = self.cache_habits[index];
             }
         }
         let names = old
@@ -63,6 +71,7 @@ impl Learned {
             .map(|model| model.name.as_str())
             .collect::<Vec<_>>();
         adapted.lengths = self.lengths.rearranged(&places(&names, new));
+        adapted.reasonings = self.reasonings.rearranged(&places(&names, new));
         adapted.qualities = self.qualities.clone();
         adapted.qualities.set_arms(&arms(new))?;
         Ok(adapted)
@@ -79,10 +88,19 @@ impl Learned {
         let prior = |deployment: &Deployment| registry_prior(catalog, deployment, task);
         let believe = |(index, deployment): (usize, &Deployment)| {
             let prior = prior(deployment);
+            let model = catalog.model_of(deployment);
+            let reasoning = self.reasoning_tokens(task, &features, deployment.model, model)?;
+            let output_tokens = self.output_tokens(task, &features, deployment.model)?;
+            let habit = &self.cache_habits[index];
             Ok(Belief {
                 quality: prior,
                 prior,
-                output_tokens: self.output_tokens(task, &features, deployment.model)?,
+                output_tokens: reasoning.map_or(output_tokens, |one| output_tokens.after(one)),
+                reasoning_tokens: reasoning.map_or(0.0, |one| one.mean),
+                n_input_tokens: task.n_input_tokens_of(model.tokenizer),
+                n_cached_input_tokens: 0,
+                hit_rate: habit.hit_rate(),
+                write_rate: habit.write_rate(),
                 speed: self.speeds[index].predict(now_s),
             })
         };
@@ -112,11 +130,31 @@ impl Learned {
             return Ok(task.output_tokens());
         }
         let length = self.lengths.predict(features, model, task.length_prior())?;
-        Ok(OutputTokens {
-            p50: length.p50,
-            p90: length.p90,
-            mean: length.mean,
-        })
+        Ok(length.into())
+    }
+
+    /// Of a model that can reason, or did; `None` of any other.
+    fn reasoning_tokens(
+        &self,
+        task: &Task<'_>,
+        features: &[f32],
+        index: usize,
+        model: &Model,
+    ) -> Result<Option<OutputTokens>, Error> {
+        if !self.may_reason(index, model) {
+            return Ok(None);
+        }
+        if self.reasonings.is_empty() {
+            return Ok(Some(task.reasoning_tokens()));
+        }
+        let prior = task.reasoning_prior();
+        let length = self.reasonings.predict(features, index, prior)?;
+        Ok(Some(length.into()))
+    }
+
+    fn may_reason(&self, index: usize, model: &Model) -> bool {
+        let is_flagged = model.capabilities.contains(Capability::Reasoning);
+        is_flagged || self.reasonings.n_outcomes(index) > 0.0
     }
 
     /// Puts estimates, shrunken to their slice, in the place of priors wherever a model has rewards.
@@ -161,11 +199,12 @@ impl Learned {
         Ok(())
     }
 
-    /// Learns what came of a call; nothing, if any of it is refused.
+    /// Learns what came of a call; nothing, if any of it is refused. `n_warm_tokens` should have been in the cache.
     pub(crate) fn observe<S: AsRef<str>>(
         &mut self,
         catalog: &Catalog,
         outcome: &Outcome<S>,
+        n_warm_tokens: u64,
         now_s: f64,
     ) -> Result<(), Error> {
         outcome.check()?;
@@ -177,11 +216,14 @@ impl Learned {
             return Ok(());
         }
         let features = task.features();
-        let model = catalog.deployments()[arm].model;
         if let Some(n_tokens) = outcome.n_output_tokens {
-            let (prior, n_tokens) = (task.length_prior(), n_tokens as f64);
-            self.lengths
-                .observe(&features, model, prior, n_tokens, outcome.is_cut, now_s)?;
+            let model = catalog.deployments()[arm].model;
+            let model = (model, &catalog.models()[model]);
+            self.observe_length(&task, &features, model, (n_tokens, outcome), now_s)?;
+        }
+        if let Some(n_cached) = outcome.n_cached_input_tokens {
+            let (n_input, n_written) = (outcome.n_input_tokens, outcome.n_cache_write_tokens);
+            self.cache_habits[arm].observe(n_input, n_cached, n_written, n_warm_tokens);
         }
         if let Some(reward) = outcome.reward {
             let prior = |deployment: &Deployment| registry_prior(catalog, deployment, &task).mean;
@@ -195,6 +237,33 @@ impl Learned {
             self.qualities.observe(&context, arm, reward, 1.0, now_s)?;
         }
         Ok(())
+    }
+
+    /// Learns the answer's length and what reasoning came before it, each by itself.
+    fn observe_length<S>(
+        &mut self,
+        task: &Task<'_>,
+        features: &[f32],
+        (index, model): (usize, &Model),
+        (n_tokens, outcome): (u64, &Outcome<S>),
+        now_s: f64,
+    ) -> Result<(), LearnError> {
+        let n_reasoning = outcome.n_reasoning_tokens;
+        let n_said = n_tokens.saturating_sub(n_reasoning);
+        // Cut while it reasoned, an answer says nothing of its own length.
+        let is_cut_early = outcome.is_cut && n_said == 0;
+        if n_reasoning > 0 || self.may_reason(index, model) {
+            let prior = task.reasoning_prior();
+            let n_reasoning = n_reasoning as f64;
+            self.reasonings
+                .observe(features, index, prior, n_reasoning, is_cut_early, now_s)?;
+        }
+        if n_reasoning > 0 && is_cut_early {
+            return Ok(());
+        }
+        let (prior, n_said) = (task.length_prior(), n_said as f64);
+        self.lengths
+            .observe(features, index, prior, n_said, outcome.is_cut, now_s)
     }
 
     /// The first moment at which a cached speed is out of date.

@@ -3,6 +3,7 @@
 use super::task::Task;
 use crate::error::Error;
 use crate::profile::{Complexity, Domain, Structure};
+use crate::session::SessionPrefix;
 
 /// What came of one call: how long it took, how long the answer was, how good. What is absent is not learned from.
 ///
@@ -31,8 +32,16 @@ pub struct Outcome<S> {
     pub structure: Structure,
     /// Input tokens.
     pub n_input_tokens: u64,
-    /// Output tokens of one answer.
+    /// Those of them read from the provider's prompt cache; `None`: not reported.
+    pub n_cached_input_tokens: Option<u64>,
+    /// Those of them written to it.
+    pub n_cache_write_tokens: u64,
+    /// Output tokens of one answer, reasoning included.
     pub n_output_tokens: Option<u64>,
+    /// Those of them spent on reasoning; 0 where they are not told apart.
+    pub n_reasoning_tokens: u64,
+    /// The conversation it answered, if the request named a session: it is warm there now.
+    pub prefix: Option<SessionPrefix>,
     /// Whether the answer was cut short, so that its true length is only known to be larger.
     pub is_cut: bool,
     /// Time to the first token; `None` if the answer came in one piece.
@@ -60,7 +69,11 @@ impl<S: AsRef<str>> Outcome<S> {
             complexity,
             structure,
             n_input_tokens: 0,
+            n_cached_input_tokens: None,
+            n_cache_write_tokens: 0,
             n_output_tokens: None,
+            n_reasoning_tokens: 0,
+            prefix: None,
             is_cut: false,
             ttft_ms: None,
             latency_ms: None,
@@ -76,6 +89,7 @@ impl<S: AsRef<str>> Outcome<S> {
             complexity: self.complexity,
             structure: self.structure,
             n_input_tokens: self.n_input_tokens,
+            foreign_share: 0.0,
         }
     }
 
@@ -97,6 +111,7 @@ impl<S: AsRef<str>> Outcome<S> {
             1e9,
             "give at most 1e9, or None",
         )?;
+        self.check_parts()?;
         match (self.ttft_ms, self.latency_ms) {
             (Some(ttft_ms), Some(latency_ms)) if ttft_ms > latency_ms => {
                 let remedy = format!("give at most latency_ms {latency_ms}");
@@ -107,6 +122,27 @@ impl<S: AsRef<str>> Outcome<S> {
                 Err(Error::invalid("ttft_ms", ttft_ms, remedy))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+impl<S> Outcome<S> {
+    /// Parts of the input and of the output are at most the whole.
+    fn check_parts(&self) -> Result<(), Error> {
+        let n_cached = self.n_cached_input_tokens.unwrap_or(0);
+        let rest = self.n_input_tokens.saturating_sub(n_cached);
+        let n_output = self.n_output_tokens.unwrap_or(0);
+        let parts = [
+            ("n_cached_input_tokens", n_cached, self.n_input_tokens),
+            ("n_cache_write_tokens", self.n_cache_write_tokens, rest),
+            ("n_reasoning_tokens", self.n_reasoning_tokens, n_output),
+        ];
+        match parts.iter().find(|(_, part, whole)| part > whole) {
+            Some((field, part, whole)) => {
+                let remedy = format!("give at most what it is a part of, {whole}");
+                Err(Error::invalid(*field, part, remedy))
+            }
+            None => Ok(()),
         }
     }
 }

@@ -6,19 +6,22 @@ use crate::codec::{Reader, Writer};
 use crate::error::Error;
 use crate::learn_error::LearnError;
 use crate::length_model::LengthModel;
+use crate::prompt_cache::CacheHabit;
 use crate::quality::QualityEstimator;
 
 const MAGIC: [u8; 4] = *b"PMLS";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Learned {
     /// All that was learned, as bytes; `catalog` gives the names.
     pub(crate) fn save(&self, catalog: &Catalog) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.len(self.speeds.len());
-        for (speed, deployment) in self.speeds.iter().zip(catalog.deployments()) {
+        let learned = self.speeds.iter().zip(&self.cache_habits);
+        for ((speed, habit), deployment) in learned.zip(catalog.deployments()) {
             writer.text(&deployment.name);
             speed.save(&mut writer);
+            habit.save(&mut writer);
         }
         writer.len(catalog.models().len());
         catalog
@@ -26,6 +29,7 @@ impl Learned {
             .iter()
             .for_each(|model| writer.text(&model.name));
         self.lengths.save(&mut writer);
+        self.reasonings.save(&mut writer);
         writer.bytes(&self.qualities.save());
         writer.seal(MAGIC, VERSION)
     }
@@ -43,8 +47,10 @@ impl Learned {
             let name = reader.text()?;
             let mut speed = self.speeds[0].clone();
             speed.load(&mut reader)?;
+            let habit = CacheHabit::load(&mut reader)?;
             if let Some(index) = place(catalog.deployments(), |one| one.name == name) {
                 self.speeds[index].clone_outcomes(&speed);
+                self.cache_habits[index] = habit;
             }
         }
         let n_models = reader.len(8)?;
@@ -54,6 +60,8 @@ impl Learned {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let lengths = LengthModel::load(&mut reader, &self.lengths, n_models)?;
         self.lengths = lengths.rearranged(&places(&names, catalog));
+        let reasonings = LengthModel::load(&mut reader, &self.reasonings, n_models)?;
+        self.reasonings = reasonings.rearranged(&places(&names, catalog));
         let qualities = reader.bytes()?;
         self.qualities = QualityEstimator::load(quality_config(), &arms(catalog), qualities)?;
         reader.end()
@@ -86,14 +94,17 @@ mod tests {
         let mut learned = Learned::new(catalog).unwrap();
         for step in 0..40_u32 {
             let outcome = Outcome {
+                n_input_tokens: 2_000,
+                n_cached_input_tokens: Some(1_000),
                 n_output_tokens: Some(u64::from(step) * 20),
+                n_reasoning_tokens: u64::from(step) * 10,
                 ttft_ms: Some(100.0 + f64::from(step)),
                 latency_ms: Some(2_000.0),
                 reward: Some(f64::from(step % 3) / 2.0),
                 ..Outcome::new("d", Domain::Code, Complexity::Lookup, Structure::Text)
             };
             let now_s = NOW_S + f64::from(step) * 60.0;
-            learned.observe(catalog, &outcome, now_s).unwrap();
+            learned.observe(catalog, &outcome, 1_500, now_s).unwrap();
         }
         learned
     }
@@ -118,6 +129,7 @@ mod tests {
             complexity: Complexity::Lookup,
             structure: Structure::Text,
             n_input_tokens: 100,
+            foreign_share: 0.0,
         };
         let mut n_loaded = 0;
         for seed in 0..3_000 {
@@ -130,6 +142,8 @@ mod tests {
                 let belief = beliefs.each[0];
                 assert!((0.0..=1.0).contains(&belief.quality.mean), "{belief:?}");
                 assert!(belief.output_tokens.p90.is_finite() && belief.output_tokens.mean >= 0.0);
+                assert!(belief.reasoning_tokens.is_finite(), "{belief:?}");
+                assert!((0.0..=1.0).contains(&belief.hit_rate), "{belief:?}");
                 assert!(belief.speed.p50_ms(100.0).is_finite(), "{belief:?}");
             }
         }

@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::length::OutputTokens;
 use crate::length_model::LengthPrior;
 use crate::profile::{Complexity, Domain, Structure, TaskProfile};
+use crate::tokens::TokenFamily;
 
 /// Length of [`Task::features`].
 pub(super) const N_FEATURES: usize =
@@ -18,16 +19,19 @@ pub(crate) struct Task<'a> {
     pub(crate) complexity: Complexity,
     pub(crate) structure: Structure,
     pub(crate) n_input_tokens: u64,
+    /// Share of bytes that are not ASCII, in [0, 1].
+    pub(crate) foreign_share: f32,
 }
 
 impl<'a> Task<'a> {
-    pub(crate) fn new(profile: &TaskProfile, name: Option<&'a str>) -> Self {
+    pub(crate) fn new(profile: &TaskProfile, name: Option<&'a str>, foreign_share: f32) -> Self {
         Self {
             name,
             domain: profile.domain.label,
             complexity: profile.complexity.label,
             structure: profile.structure.label,
             n_input_tokens: profile.n_input_tokens,
+            foreign_share,
         }
     }
 
@@ -58,14 +62,31 @@ impl<'a> Task<'a> {
         features
     }
 
+    /// Input tokens as a model of that tokenizer counts them.
+    pub(super) fn n_input_tokens_of(&self, family: TokenFamily) -> u64 {
+        let ratio = f64::from(family.ratio(self.foreign_share));
+        (self.n_input_tokens as f64 * ratio).round() as u64
+    }
+
     pub(super) fn output_tokens(&self) -> OutputTokens {
         OutputTokens::prior(self.structure, self.complexity)
     }
 
-    pub(super) fn length_prior(&self) -> LengthPrior {
-        let OutputTokens { p50, p90, .. } = self.output_tokens();
-        LengthPrior { p50, p90 }
+    pub(super) fn reasoning_tokens(&self) -> OutputTokens {
+        OutputTokens::reasoning_prior(self.complexity)
     }
+
+    pub(super) fn length_prior(&self) -> LengthPrior {
+        prior(self.output_tokens())
+    }
+
+    pub(super) fn reasoning_prior(&self) -> LengthPrior {
+        prior(self.reasoning_tokens())
+    }
+}
+
+fn prior(OutputTokens { p50, p90, .. }: OutputTokens) -> LengthPrior {
+    LengthPrior { p50, p90 }
 }
 
 #[cfg(test)]
@@ -78,6 +99,7 @@ mod tests {
         complexity: Complexity::Lookup,
         structure: Structure::Text,
         n_input_tokens: 400,
+        foreign_share: 0.0,
     };
 
     #[test]

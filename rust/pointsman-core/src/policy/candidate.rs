@@ -9,7 +9,6 @@ use crate::catalog::{Catalog, Deployment};
 use crate::cost::{NANO_USD_PER_USD, Tokens, interactive_cost_nano_usd};
 use crate::latency::Latency;
 use crate::length::OutputTokens;
-use crate::profile::TaskProfile;
 use crate::quality::Quality;
 
 /// A deployment with its predictions; feasible, or rejected with reasons.
@@ -25,6 +24,10 @@ pub struct Candidate {
     pub output_tokens: OutputTokens,
     /// Expected seconds beyond the request's limit of latency (without one: of latency); 0 unless they have a price.
     pub overage_s: f64,
+    /// Input tokens as the model counts them.
+    pub n_input_tokens: u64,
+    /// Those of them expected in the provider's prompt cache, because the session was there a moment ago.
+    pub n_cached_input_tokens: u64,
     /// What the policy ranks by, in US dollars; NaN while infeasible.
     pub score_usd: f64,
     /// Probability with which the policy chooses this one; 0 while infeasible.
@@ -42,12 +45,7 @@ impl Candidate {
 }
 
 /// Predicts every deployment of the catalog from what is believed of it; one allocation for all.
-pub(crate) fn predict(
-    catalog: &Catalog,
-    profile: &TaskProfile,
-    limits: &Limits,
-    beliefs: &[Belief],
-) -> Vec<Candidate> {
+pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) -> Vec<Candidate> {
     let predict_one = |(deployment, belief): (&Deployment, &Belief)| {
         let model = catalog.model_of(deployment);
         let caps = limits
@@ -55,17 +53,13 @@ pub(crate) fn predict(
             .iter()
             .chain(&model.max_output_tokens);
         let output_tokens = caps.fold(belief.output_tokens, |tokens, cap| tokens.capped(*cap));
-        let tokens = Tokens {
-            n_input: profile.n_input_tokens,
-            n_output: (output_tokens.mean * f64::from(limits.n_choices)).round() as u64,
-            ..Tokens::default()
-        };
         let latency = Latency::predict(&belief.speed, output_tokens.p90);
         let overage_ms = || {
             let p50_ms = belief.speed.p50_ms(output_tokens.p50);
             overage(p50_ms, latency.p95_ms, limits.tolerated_latency_ms())
         };
         let is_waiting_priced = limits.weights.latency_value_usd_per_s > 0.0;
+        let tokens = tokens(belief, output_tokens.mean, limits.n_choices);
         Candidate {
             quality: belief.quality,
             prior: belief.prior,
@@ -78,6 +72,8 @@ pub(crate) fn predict(
             },
             latency,
             output_tokens,
+            n_input_tokens: tokens.n_input,
+            n_cached_input_tokens: tokens.n_cached_input,
             score_usd: f64::NAN,
             propensity: 0.0,
             rejections: 0..0,
@@ -85,4 +81,18 @@ pub(crate) fn predict(
     };
     let deployments = catalog.deployments().iter();
     deployments.zip(beliefs).map(predict_one).collect()
+}
+
+/// Tokens expected of a call with answers of that mean length.
+fn tokens(belief: &Belief, mean_output_tokens: f64, n_choices: u32) -> Tokens {
+    let n_fresh = belief.n_input_tokens - belief.n_cached_input_tokens.min(belief.n_input_tokens);
+    let n_choices = f64::from(n_choices);
+    let n_reasoning = belief.reasoning_tokens.min(mean_output_tokens);
+    Tokens {
+        n_input: belief.n_input_tokens,
+        n_cached_input: belief.n_cached_input_tokens,
+        n_cache_write: (n_fresh as f64 * belief.write_rate) as u64,
+        n_output: (mean_output_tokens * n_choices).round() as u64,
+        n_reasoning: (n_reasoning * n_choices) as u64,
+    }
 }

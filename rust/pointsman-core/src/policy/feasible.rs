@@ -115,7 +115,7 @@ pub(crate) fn reject(
         list.context(
             candidate,
             catalog.model_of(deployment).context_window,
-            profile.n_input_tokens,
+            candidate.n_input_tokens,
         );
         list.capabilities(catalog.model_of(deployment).capabilities, needs);
         list.allowed(deployment, limits, profile.latency.label);

@@ -78,6 +78,8 @@ mod tests {
                 mean: 1.0,
             },
             overage_s: 0.0,
+            n_input_tokens: 0,
+            n_cached_input_tokens: 0,
             score_usd: 0.0,
             propensity: 0.0,
             rejections: 0..0,

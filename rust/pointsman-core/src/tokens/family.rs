@@ -61,6 +61,12 @@ impl TokenFamily {
         }
     }
 
+    /// Tokens per `o200k_base` token, where `foreign_share` of a text's bytes are not ASCII.
+    pub(crate) fn ratio(self, foreign_share: f32) -> f32 {
+        let Relation { ascii, slope, .. } = self.relation();
+        ascii + slope * foreign_share
+    }
+
     /// The family's tokens of `text`, from its `o200k_base` count: nanoseconds, where [`count`](super::count)
     /// takes microseconds. So one count serves every deployment.
     ///
@@ -69,13 +75,9 @@ impl TokenFamily {
         if self == Self::O200k {
             return o200k;
         }
-        let Relation {
-            ascii,
-            slope,
-            error,
-        } = self.relation();
+        let Relation { error, .. } = self.relation();
         let share = foreign_share(text);
-        let n_tokens = o200k.n_tokens as f32 * (ascii + slope * share);
+        let n_tokens = o200k.n_tokens as f32 * self.ratio(share);
         TokenCount {
             n_tokens: n_tokens.round() as usize,
             is_exact: o200k.n_tokens == 0 && o200k.is_exact,
