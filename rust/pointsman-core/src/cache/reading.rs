@@ -1,0 +1,305 @@
+//! [`Reading`]: what the keys and the guard need of one text.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::kind::{Item, JOINED, Kind, LED, POSSESSIVE};
+use super::lexicon::{Entry, Lexicon, Tongue, join_hash, lexicon, stem_key, word_hash};
+use super::normalise::normalise;
+use super::tongue::tongue_of;
+use super::words::{RawWord, Shape, split};
+
+/// Longest normalised text that has items, in bytes: beyond it only equal texts are one question.
+const MOST_BYTES: usize = 8 * 1024;
+/// Fewest items that carry content for a canonical key; with fewer, too much was dropped to be sure.
+const FEWEST_KEYED: usize = 2;
+/// Most items for a canonical key: longer texts are documents, not questions.
+const MOST_KEYED: usize = 64;
+
+/// One text, read once: its normalised form, its canonical key and the items that the guard compares.
+///
+/// # Example
+///
+/// ```
+/// use pointsman_core::cache::Reading;
+///
+/// let asked = Reading::new("Hi! What is the capital of  OMAN ?");
+/// assert_eq!(asked.normalised(), Reading::new("what is the capital of Oman").normalised());
+/// assert_eq!(asked.canonical(), Reading::new("What's the capital of Oman").canonical());
+/// assert_ne!(asked.canonical(), Reading::new("What is the capital of Peru?").canonical());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    normalised: Box<str>,
+    items: Box<[Item]>,
+    pub(crate) tongue: Tongue,
+    canonical: Option<u128>,
+    /// "or" joins two items somewhere; "and" does.
+    pub(crate) has_or: bool,
+    pub(crate) has_and: bool,
+    pub(crate) is_readable: bool,
+}
+
+impl Reading {
+    /// Reads a text; linear in its length.
+    pub fn new(text: &str) -> Self {
+        let normalised = normalise(text);
+        let words = (normalised.len() <= MOST_BYTES)
+            .then(|| split(&normalised))
+            .flatten();
+        let mut reading = Self {
+            normalised: Box::default(),
+            items: Box::default(),
+            tongue: Tongue::Other,
+            canonical: None,
+            has_or: false,
+            has_and: false,
+            is_readable: words.is_some(),
+        };
+        if let Some(words) = words {
+            reading.tongue = tongue_of(&words);
+            let mut itemiser = Itemiser::new(reading.tongue, &words);
+            itemiser.run();
+            reading.has_or = itemiser.has_or;
+            reading.has_and = itemiser.has_and;
+            reading.items = itemiser.items.into();
+            reading.canonical = canonical(&reading.items, reading.tongue, reading.has_or);
+        }
+        reading.normalised = normalised.into();
+        reading
+    }
+
+    /// The text without what says nothing: case, white space, Unicode forms, politeness, final punctuation.
+    ///
+    /// Equal normalised texts ask the same question.
+    pub fn normalised(&self) -> &str {
+        &self.normalised
+    }
+
+    /// The key of the ordered content: stems, numbers, negation, question word; `None` where it is unsafe.
+    ///
+    /// Texts of fewer than two or more than 64 items have none: too much or too little would be left out.
+    pub fn canonical(&self) -> Option<u128> {
+        self.canonical
+    }
+
+    pub(crate) fn items(&self) -> &[Item] {
+        &self.items
+    }
+}
+
+/// The hash of the items that must agree, in order.
+fn canonical(items: &[Item], tongue: Tongue, has_or: bool) -> Option<u128> {
+    let keyed = items.iter().filter(|item| item.kind != Kind::Light);
+    let n_content = keyed
+        .clone()
+        .filter(|item| item.kind != Kind::Question)
+        .count();
+    if !(FEWEST_KEYED..=MOST_KEYED).contains(&n_content) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(8 * items.len() + 2);
+    for item in keyed {
+        bytes.extend_from_slice(&item.key.to_le_bytes());
+    }
+    bytes.push(tongue as u8);
+    bytes.push(u8::from(has_or));
+    Some(xxh3_128(&bytes))
+}
+
+/// Turns raw words into items, phrase by phrase.
+struct Itemiser<'a> {
+    lexicon: &'static Lexicon,
+    tongue: Tongue,
+    words: &'a [RawWord<'a>],
+    items: Vec<Item>,
+    flags: u8,
+    has_or: bool,
+    has_and: bool,
+}
+
+impl<'a> Itemiser<'a> {
+    fn new(tongue: Tongue, words: &'a [RawWord<'a>]) -> Self {
+        Self {
+            lexicon: lexicon(),
+            tongue,
+            words,
+            items: Vec::with_capacity(words.len()),
+            flags: 0,
+            has_or: false,
+            has_and: false,
+        }
+    }
+
+    fn run(&mut self) {
+        let mut at = 0;
+        while at < self.words.len() {
+            at += self.take(at);
+        }
+    }
+
+    /// Takes the longest phrase that begins here; returns its words.
+    fn take(&mut self, at: usize) -> usize {
+        let word = self.words[at];
+        match word.shape {
+            Shape::Span => self.push(word.hash, word.hash, Kind::Code),
+            Shape::Symbol => self.symbol(word),
+            Shape::Number => self.number(word.text),
+            Shape::Letters if word.is_quoted => self.push(word.hash, word.hash, Kind::Quoted),
+            Shape::Unspaced => self.unspaced(word.text),
+            Shape::Letters => return self.letters(at),
+        }
+        1
+    }
+
+    fn letters(&mut self, at: usize) -> usize {
+        let word = self.words[at];
+        let entry = self.lexicon.get(self.tongue, word.hash);
+        if let Some((entry, n_words)) = entry.and_then(|entry| self.phrase(at, entry)) {
+            self.known(word.hash, &entry);
+            return n_words;
+        }
+        if word.text.contains('\'') {
+            self.apostrophe(word.text);
+        } else {
+            self.single(word.text, word.hash);
+        }
+        1
+    }
+
+    /// The longest phrase of the lexicon that begins at this word, and its number of words.
+    fn phrase(&self, at: usize, entry: &Entry) -> Option<(Entry, usize)> {
+        let n_most = usize::from(entry.n_words).min(self.words.len() - at);
+        let mut hash = self.words[at].hash;
+        let mut found = None;
+        for n in 1..n_most {
+            let word = &self.words[at + n];
+            if self.words[at + n - 1].ends_clause || word.is_quoted {
+                break;
+            }
+            hash = join_hash(hash, word.hash);
+            if let Some(longer) = self.lexicon.get(self.tongue, hash) {
+                found = longer.kind.map(|_| (*longer, n + 1)).or(found);
+            }
+        }
+        found
+    }
+
+    fn single(&mut self, text: &str, hash: u64) {
+        let lexicon = self.lexicon;
+        let known = lexicon
+            .get(self.tongue, hash)
+            .filter(|entry| entry.kind.is_some());
+        if let Some(entry) = known {
+            return self.known(hash, entry);
+        }
+        let key = stem_key(self.tongue, text);
+        match lexicon
+            .get(self.tongue, key)
+            .filter(|entry| entry.kind.is_some())
+        {
+            Some(entry) => self.known(hash, entry),
+            None => self.push(key, hash, Kind::Word),
+        }
+    }
+
+    fn known(&mut self, hash: u64, entry: &Entry) {
+        match entry.kind.unwrap_or(Kind::Word) {
+            Kind::Drop => {}
+            Kind::Lead => self.flags |= LED,
+            kind @ (Kind::And | Kind::Or | Kind::Versus) => {
+                self.flags |= JOINED;
+                self.has_or |= kind == Kind::Or;
+                self.has_and |= kind == Kind::And;
+            }
+            kind => self.push(entry.key, hash, kind),
+        }
+    }
+
+    fn push(&mut self, key: u64, form: u64, kind: Kind) {
+        let flags = std::mem::take(&mut self.flags);
+        self.items.push(Item {
+            key,
+            form: form as u32,
+            kind,
+            flags,
+        });
+    }
+
+    /// "what's", "Spain's", "don't", "l'eau", "dell'acqua".
+    fn apostrophe(&mut self, text: &str) {
+        let Some((head, tail)) = text.split_once('\'') else {
+            return;
+        };
+        if tail == "s" && self.tongue == Tongue::En {
+            let n_before = self.items.len();
+            self.single(head, word_hash(head));
+            if self.items.len() > n_before
+                && let Some(item) = self.items.last_mut()
+            {
+                item.flags |= POSSESSIVE;
+            }
+        } else {
+            self.single(head, word_hash(head));
+            self.single(tail, word_hash(tail));
+        }
+    }
+
+    /// A number: digits without separators of thousands.
+    fn number(&mut self, text: &str) {
+        let plain = plain_number(text);
+        let key = word_hash(plain.as_deref().unwrap_or(text));
+        let known = self
+            .lexicon
+            .get(self.tongue, key)
+            .and_then(|entry| entry.kind.map(|_| entry.key));
+        self.push(known.unwrap_or(key), word_hash(text), Kind::Number);
+    }
+
+    fn symbol(&mut self, word: RawWord) {
+        match self
+            .lexicon
+            .get(self.tongue, word.hash)
+            .filter(|entry| entry.kind.is_some())
+        {
+            Some(entry) => self.known(word.hash, entry),
+            None => self.push(word.hash, word.hash, Kind::Math),
+        }
+    }
+
+    /// Longest match over a run without spaces; a character that begins no entry is its own item.
+    fn unspaced(&mut self, text: &str) {
+        const MOST_CHARS: usize = 8;
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let ends = rest
+                .char_indices()
+                .map(|(at, c)| at + c.len_utf8())
+                .take(MOST_CHARS);
+            let ends: Vec<usize> = ends.collect();
+            let found = ends.iter().rev().find_map(|end| {
+                let entry = self.lexicon.get(self.tongue, word_hash(&rest[..*end]));
+                entry
+                    .filter(|entry| entry.kind.is_some())
+                    .map(|entry| (*end, *entry))
+            });
+            if let Some((end, entry)) = found {
+                self.known(word_hash(&rest[..end]), &entry);
+                rest = &rest[end..];
+            } else {
+                let hash = word_hash(&rest[..first.len_utf8()]);
+                self.push(hash, hash, Kind::Word);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+}
+
+/// "1,000" as "1000"; `None` if nothing changes.
+fn plain_number(text: &str) -> Option<String> {
+    let groups: Vec<&str> = text.split(',').collect();
+    let are_thousands = groups.len() > 1
+        && groups[1..]
+            .iter()
+            .all(|group| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit()));
+    are_thousands.then(|| groups.concat())
+}
