@@ -12,10 +12,18 @@ pub(crate) enum Kind {
     Or,
     /// Joins what is compared; as good as "and" or "or".
     Versus,
-    /// "of", "in", "for": says nothing by itself, but the word behind it may stand elsewhere.
+    /// "of": says nothing by itself, but the word behind it may stand elsewhere.
+    Of,
+    /// "in", "for": the same, but there is a difference between "in a kiss" and "a kiss".
     Lead,
+    /// "I", "my", "it": may stand or not, if the other text has no other pronoun instead.
+    Soft,
     /// May be left out without another question being asked: "tell me", "status code".
     Light,
+    /// As `Light` where a clause begins, a word of content elsewhere: "tell me", "list".
+    Opening,
+    /// "favourite": asks for a taste, to which there is no one answer; only the same words are the same question.
+    Taste,
     /// What is wanted ("summarise"); must be matched, may stand anywhere.
     Request,
     /// Any word of content.
@@ -47,8 +55,12 @@ impl Kind {
             "and" => Self::And,
             "or" => Self::Or,
             "versus" => Self::Versus,
+            "of" => Self::Of,
+            "soft" => Self::Soft,
             "lead" => Self::Lead,
             "light" => Self::Light,
+            "taste" => Self::Taste,
+            "opening" => Self::Opening,
             "request" => Self::Request,
             "word" => Self::Word,
             "question" => Self::Question,
@@ -71,21 +83,22 @@ impl Kind {
 
     /// Whether items of this kind tell the language they are written in.
     pub(crate) fn is_function_word(self) -> bool {
-        use Kind::{
-            And, Drop, Lead, Modal, Negation, Or, Pronoun, Quantifier, Question, Relation, Tense,
-        };
+        use Kind as K;
         matches!(
             self,
-            Drop | And
-                | Or
-                | Lead
-                | Question
-                | Negation
-                | Quantifier
-                | Pronoun
-                | Relation
-                | Modal
-                | Tense
+            K::Drop
+                | K::And
+                | K::Or
+                | K::Of
+                | K::Lead
+                | K::Soft
+                | K::Question
+                | K::Negation
+                | K::Quantifier
+                | K::Pronoun
+                | K::Relation
+                | K::Modal
+                | K::Tense
         )
     }
 }
@@ -105,8 +118,16 @@ pub(crate) struct Item {
 pub(crate) const POSSESSIVE: u8 = 1;
 /// "and", "or" or "versus" stands before it.
 pub(crate) const JOINED: u8 = 2;
-/// A preposition that says nothing by itself stands before it.
-pub(crate) const LED: u8 = 4;
+/// "of" stands before it.
+pub(crate) const LED_BY_OF: u8 = 4;
+/// Another preposition that says nothing by itself stands before it: "in", "for".
+pub(crate) const LED: u8 = 8;
+/// A pronoun that may stand or not: "my", "it".
+pub(crate) const SOFT: u8 = 16;
+/// An English plural in `-s`.
+pub(crate) const PLURAL: u8 = 64;
+/// Ends in `-ing`: may name a thing ("a building") or an action.
+pub(crate) const GERUND: u8 = 32;
 
 impl Item {
     pub(crate) fn has(&self, flag: u8) -> bool {

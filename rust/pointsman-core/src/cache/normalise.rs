@@ -6,12 +6,7 @@
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Words that are another word in capitals ("what is IT", "the US"); kept as written unless all is in capitals.
-const SHOUTED: &[&str] = &[
-    "AIDS", "ALL", "AM", "AN", "AND", "ARE", "AS", "AT", "BE", "CAN", "DO", "FOR", "HE", "IF",
-    "IN", "IS", "IT", "ITS", "LET", "MAY", "ME", "NO", "NOT", "NOW", "ON", "ONE", "OR", "OUT",
-    "PM", "SEE", "SHE", "SO", "TO", "US", "WHO", "WILL", "YOU", "CAT", "BAT", "SAT", "ACT", "GAP",
-    "PAT", "LED", "RAM", "RAID", "PIN", "SAD",
-];
+const SHOUTED: &[&str] = &["AIDS", "IT", "US", "WHO"];
 
 /// Openers that ask nothing: `(phrase, needs punctuation behind it)`. Lower case, longest first where one begins another.
 const OPENERS: &[(&str, bool)] = &[
@@ -248,7 +243,7 @@ fn fold_word(word: &str, keeps_case: bool, out: &mut String) {
             out.push(' ');
         }
     } else if word.is_ascii() {
-        if keeps_case && is_shouted(word) {
+        if keeps_case && is_shouted(word) && !out.ends_with("the ") {
             out.push_str(word);
         } else {
             let start = out.len();

@@ -11,9 +11,11 @@ pub const PAIR_FEATURES: [&str; N_PAIR_FEATURES] = [
     "reworded_share",
     "is_moved",
     "log_n_matched",
+    "gerund_share",
+    "soft_share",
 ];
 /// Length of a pair's feature row.
-pub const N_PAIR_FEATURES: usize = 6;
+pub const N_PAIR_FEATURES: usize = 8;
 
 /// The features of a pair that the guard lets pass, `None` if it does not: see [`PAIR_FEATURES`].
 ///
@@ -41,5 +43,7 @@ pub fn pair_features(
         alignment.n_reworded as f32 / n_matched.max(1.0),
         f32::from(u8::from(is_moved)),
         n_matched.ln_1p(),
+        alignment.n_gerunds as f32 / n_matched.max(1.0),
+        alignment.n_soft() as f32 / n_matched.max(1.0),
     ])
 }

@@ -9,7 +9,7 @@ use crate::logistic::sigma;
 const MAGIC: [u8; 4] = *b"PMCP";
 const VERSION: u32 = 1;
 /// Prior mean and precision of the weights, in the order of `PAIR_FEATURES`.
-const PRIOR_MEAN: [f64; N_PAIR_FEATURES] = [5.0, 1.0, -1.0, -1.0, -1.0, 0.5];
+const PRIOR_MEAN: [f64; N_PAIR_FEATURES] = [5.0, 1.0, -1.0, -1.0, -1.0, 0.5, -1.0, -1.0];
 const PRIOR_PRECISION: [f64; N_PAIR_FEATURES] = [20.0; N_PAIR_FEATURES];
 /// Graded hits of an entry that weigh as much as the pooled estimate.
 const ENTRY_STRENGTH: f64 = 10.0;

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::kind::{Item, JOINED, Kind, LED, POSSESSIVE};
+use super::kind::{GERUND, Item, JOINED, Kind, LED, LED_BY_OF, PLURAL, POSSESSIVE, SOFT};
 use super::lexicon::{Entry, Lexicon, Tongue, join_hash, lexicon, stem_key, word_hash};
 use super::normalise::normalise;
 use super::tongue::tongue_of;
@@ -33,10 +33,21 @@ pub struct Reading {
     items: Box<[Item]>,
     pub(crate) tongue: Tongue,
     canonical: Option<u128>,
-    /// "or" joins two items somewhere; "and" does.
-    pub(crate) has_or: bool,
-    pub(crate) has_and: bool,
-    pub(crate) is_readable: bool,
+    traits: u8,
+}
+
+/// What a reading says of the text as a whole, a bit each.
+pub(crate) mod traits {
+    /// "or" joins two items somewhere.
+    pub(crate) const OR: u8 = 1;
+    /// "and" does.
+    pub(crate) const AND: u8 = 2;
+    /// Begins with a verb: asks for yes or no, where another text with the same words asks what.
+    pub(crate) const POLAR: u8 = 4;
+    /// Asks for a taste, to which there is no one answer.
+    pub(crate) const TASTE: u8 = 8;
+    /// Too long to have items: only equal texts are one question.
+    pub(crate) const UNREADABLE: u8 = 16;
 }
 
 impl Reading {
@@ -51,18 +62,18 @@ impl Reading {
             items: Box::default(),
             tongue: Tongue::Other,
             canonical: None,
-            has_or: false,
-            has_and: false,
-            is_readable: words.is_some(),
+            traits: traits::UNREADABLE,
         };
         if let Some(words) = words {
             reading.tongue = tongue_of(&words);
             let mut itemiser = Itemiser::new(reading.tongue, &words);
             itemiser.run();
-            reading.has_or = itemiser.has_or;
-            reading.has_and = itemiser.has_and;
+            reading.traits = itemiser.traits;
+            if is_polar(&words, reading.tongue) {
+                reading.traits |= traits::POLAR;
+            }
             reading.items = itemiser.items.into();
-            reading.canonical = canonical(&reading.items, reading.tongue, reading.has_or);
+            reading.canonical = canonical(&reading);
         }
         reading.normalised = normalised.into();
         reading
@@ -82,28 +93,39 @@ impl Reading {
         self.canonical
     }
 
+    pub(crate) fn has(&self, a_trait: u8) -> bool {
+        self.traits & a_trait != 0
+    }
+
     pub(crate) fn items(&self) -> &[Item] {
         &self.items
     }
 }
 
-/// The hash of the items that must agree, in order.
-fn canonical(items: &[Item], tongue: Tongue, has_or: bool) -> Option<u128> {
-    let keyed = items.iter().filter(|item| item.kind != Kind::Light);
-    let n_content = keyed
-        .clone()
-        .filter(|item| item.kind != Kind::Question)
-        .count();
-    if !(FEWEST_KEYED..=MOST_KEYED).contains(&n_content) {
+/// The hash of the items that must agree, in order, and of what else tells two questions apart.
+fn canonical(reading: &Reading) -> Option<u128> {
+    let keyed = reading.items.iter().filter(|item| item.kind != Kind::Light);
+    let content = keyed.clone().filter(|item| item.kind != Kind::Question);
+    if reading.has(traits::TASTE) || !(FEWEST_KEYED..=MOST_KEYED).contains(&content.count()) {
         return None;
     }
-    let mut bytes = Vec::with_capacity(8 * items.len() + 2);
+    let mut bytes = Vec::with_capacity(9 * reading.items.len() + 3);
     for item in keyed {
         bytes.extend_from_slice(&item.key.to_le_bytes());
+        bytes.push(u8::from(item.has(LED | LED_BY_OF)) | item.flags & GERUND);
     }
-    bytes.push(tongue as u8);
-    bytes.push(u8::from(has_or));
+    bytes.push(reading.tongue as u8);
+    bytes.push(reading.traits & (traits::OR | traits::POLAR));
     Some(xxh3_128(&bytes))
+}
+
+/// Whether the text begins with a form of "be", "do" or "have" or with a modal verb.
+fn is_polar(words: &[RawWord], tongue: Tongue) -> bool {
+    const VERBS: [&str; 21] = [
+        "is", "are", "am", "was", "were", "do", "does", "did", "has", "have", "had", "can",
+        "could", "should", "will", "would", "may", "must", "isn't", "aren't", "don't",
+    ];
+    tongue == Tongue::En && words.first().is_some_and(|word| VERBS.contains(&word.text))
 }
 
 /// Turns raw words into items, phrase by phrase.
@@ -113,8 +135,9 @@ struct Itemiser<'a> {
     words: &'a [RawWord<'a>],
     items: Vec<Item>,
     flags: u8,
-    has_or: bool,
-    has_and: bool,
+    traits: u8,
+    begins_clause: bool,
+    ends_clause: bool,
 }
 
 impl<'a> Itemiser<'a> {
@@ -125,14 +148,17 @@ impl<'a> Itemiser<'a> {
             words,
             items: Vec::with_capacity(words.len()),
             flags: 0,
-            has_or: false,
-            has_and: false,
+            traits: 0,
+            begins_clause: true,
+            ends_clause: false,
         }
     }
 
     fn run(&mut self) {
         let mut at = 0;
         while at < self.words.len() {
+            self.begins_clause = at == 0 || self.words[at - 1].ends_clause;
+            self.ends_clause = at + 1 == self.words.len() || self.words[at].ends_clause;
             at += self.take(at);
         }
     }
@@ -141,8 +167,9 @@ impl<'a> Itemiser<'a> {
     fn take(&mut self, at: usize) -> usize {
         let word = self.words[at];
         match word.shape {
-            Shape::Span => self.push(word.hash, word.hash, Kind::Code),
-            Shape::Symbol => self.symbol(word),
+            Shape::Span if word.is_quoted => self.push(word.hash, word.hash, Kind::Code),
+            Shape::Span => self.listed_or(word, Kind::Code),
+            Shape::Symbol => self.listed_or(word, Kind::Math),
             Shape::Number => self.number(word.text),
             Shape::Letters if word.is_quoted => self.push(word.hash, word.hash, Kind::Quoted),
             Shape::Unspaced => self.unspaced(word.text),
@@ -185,6 +212,9 @@ impl<'a> Itemiser<'a> {
     }
 
     fn single(&mut self, text: &str, hash: u64) {
+        if self.tongue == Tongue::En {
+            self.flags |= inflection(text);
+        }
         let lexicon = self.lexicon;
         let known = lexicon
             .get(self.tongue, hash)
@@ -204,12 +234,30 @@ impl<'a> Itemiser<'a> {
 
     fn known(&mut self, hash: u64, entry: &Entry) {
         match entry.kind.unwrap_or(Kind::Word) {
-            Kind::Drop => {}
-            Kind::Lead => self.flags |= LED,
+            // "What does it do?", "vitamin A": at the end it is no article and no auxiliary.
+            Kind::Drop if self.ends_clause && self.tongue == Tongue::En => {
+                self.push(entry.key, hash, Kind::Word);
+            }
+            Kind::Drop => self.flags &= !(GERUND | PLURAL),
+            Kind::Of => self.flags = self.flags & !(GERUND | PLURAL) | LED_BY_OF,
+            Kind::Lead => self.flags = self.flags & !(GERUND | PLURAL) | LED,
+            Kind::Opening if self.begins_clause => self.push(entry.key, hash, Kind::Light),
+            Kind::Opening => self.push(entry.key, hash, Kind::Word),
+            Kind::Soft => {
+                self.flags |= SOFT;
+                self.push(entry.key, hash, Kind::Pronoun);
+            }
             kind @ (Kind::And | Kind::Or | Kind::Versus) => {
                 self.flags |= JOINED;
-                self.has_or |= kind == Kind::Or;
-                self.has_and |= kind == Kind::And;
+                self.traits |= match kind {
+                    Kind::Or => traits::OR,
+                    Kind::And => traits::AND,
+                    _ => 0,
+                };
+            }
+            Kind::Taste => {
+                self.traits |= traits::TASTE;
+                self.push(entry.key, hash, Kind::Taste);
             }
             kind => self.push(entry.key, hash, kind),
         }
@@ -230,17 +278,37 @@ impl<'a> Itemiser<'a> {
         let Some((head, tail)) = text.split_once('\'') else {
             return;
         };
-        if tail == "s" && self.tongue == Tongue::En {
-            let n_before = self.items.len();
-            self.single(head, word_hash(head));
-            if self.items.len() > n_before
-                && let Some(item) = self.items.last_mut()
-            {
-                item.flags |= POSSESSIVE;
+        if self.tongue == Tongue::En {
+            return self.contraction(head, tail);
+        }
+        self.single(head, word_hash(head));
+        self.single(tail, word_hash(tail));
+    }
+
+    fn contraction(&mut self, head: &str, tail: &str) {
+        let n_before = self.items.len();
+        match (head.strip_suffix('n'), tail) {
+            (Some(verb), "t") => {
+                let verb = match verb {
+                    "ca" => "can",
+                    "wo" => "will",
+                    "sha" => "shall",
+                    _ => verb,
+                };
+                self.single(verb, word_hash(verb));
+                self.single("not", word_hash("not"));
             }
-        } else {
-            self.single(head, word_hash(head));
-            self.single(tail, word_hash(tail));
+            _ => self.single(head, word_hash(head)),
+        }
+        match tail {
+            "s" if self.items.len() > n_before => {
+                if let Some(item) = self.items.last_mut() {
+                    item.flags |= POSSESSIVE;
+                }
+            }
+            "ll" => self.single("will", word_hash("will")),
+            "s" | "t" | "m" | "ve" | "re" | "d" => {}
+            _ => self.single(tail, word_hash(tail)),
         }
     }
 
@@ -255,14 +323,14 @@ impl<'a> Itemiser<'a> {
         self.push(known.unwrap_or(key), word_hash(text), Kind::Number);
     }
 
-    fn symbol(&mut self, word: RawWord) {
+    fn listed_or(&mut self, word: RawWord, kind: Kind) {
         match self
             .lexicon
             .get(self.tongue, word.hash)
             .filter(|entry| entry.kind.is_some())
         {
             Some(entry) => self.known(word.hash, entry),
-            None => self.push(word.hash, word.hash, Kind::Math),
+            None => self.push(word.hash, word.hash, kind),
         }
     }
 
@@ -291,6 +359,20 @@ impl<'a> Itemiser<'a> {
                 rest = &rest[first.len_utf8()..];
             }
         }
+    }
+}
+
+/// How an English word is inflected.
+fn inflection(word: &str) -> u8 {
+    let is_plural = word.len() > 3
+        && word.ends_with('s')
+        && !word.ends_with("ss")
+        && !word.ends_with("us")
+        && !word.ends_with("is");
+    match () {
+        () if word.len() > 5 && word.ends_with("ing") => GERUND,
+        () if is_plural => PLURAL,
+        () => 0,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Light stemming: number and tense of English, number of the Romance languages; never what changes the meaning.
+//! Light stemming: number and `-ing` of English, number of the Romance languages; never what changes the meaning.
 
 use super::lexicon::Tongue;
 
@@ -19,7 +19,7 @@ pub(crate) fn stem(tongue: Tongue, word: &[u8], out: &mut [u8; MOST]) -> usize {
     }
 }
 
-/// Plurals, third persons, `-ing` and `-ed`. Comparatives and affixes stay: "faster" is not "fast".
+/// Plurals, third persons and `-ing`. The past tense, comparatives and affixes stay: "faster" is not "fast".
 fn english(word: &mut [u8; MOST], n: usize) -> usize {
     let n = plural(word, n);
     participle(word, n)
@@ -27,7 +27,6 @@ fn english(word: &mut [u8; MOST], n: usize) -> usize {
 
 fn plural(word: &mut [u8; MOST], n: usize) -> usize {
     if n > 4 && word[..n].ends_with(b"ies") {
-        word[n - 3] = b'y';
         return n - 2;
     }
     let sibilants = [&b"sses"[..], b"shes", b"ches", b"xes", b"zes"];
@@ -42,14 +41,10 @@ fn plural(word: &mut [u8; MOST], n: usize) -> usize {
 }
 
 fn participle(word: &mut [u8; MOST], n: usize) -> usize {
-    let cut = if n > 5 && word[..n].ends_with(b"ing") {
-        3
-    } else if n > 4 && word[..n].ends_with(b"ed") && !word[..n].ends_with(b"eed") {
-        2
-    } else {
+    if n <= 5 || !word[..n].ends_with(b"ing") {
         return final_e(word, n);
-    };
-    let stem = n - cut;
+    }
+    let stem = n - 3;
     if !word[..stem].iter().any(|letter| is_vowel(*letter)) {
         return n;
     }
@@ -62,9 +57,12 @@ fn participle(word: &mut [u8; MOST], n: usize) -> usize {
     }
 }
 
-/// "making" and "make" meet at "mak".
-fn final_e(word: &[u8; MOST], n: usize) -> usize {
-    if n > 3 && word[n - 1] == b'e' && !is_vowel(word[n - 2]) {
+/// "making" and "make" meet at "mak", "city" and "cities" at "citi".
+fn final_e(word: &mut [u8; MOST], n: usize) -> usize {
+    if n > 3 && word[n - 1] == b'y' && !is_vowel(word[n - 2]) {
+        word[n - 1] = b'i';
+    }
+    if n > 3 && word[n - 1] == b'e' && (!is_vowel(word[n - 2]) || word[n - 2] == b'i') {
         n - 1
     } else {
         n
@@ -98,11 +96,12 @@ mod tests {
     fn inflections_meet_and_other_words_do_not() {
         for (a, b) in [
             ("cities", "city"),
+            ("cookies", "cookie"),
             ("making", "make"),
             ("running", "runs"),
-            ("stopped", "stop"),
+            ("stopping", "stop"),
             ("classes", "class"),
-            ("boxes", "boxed"),
+            ("boxes", "boxing"),
             ("stories", "story"),
         ] {
             assert_eq!(english(a), english(b), "{a} {b}");
@@ -112,6 +111,8 @@ mod tests {
             ("organ", "organization"),
             ("unhappy", "happy"),
             ("careless", "careful"),
+            ("won", "wins"),
+            ("happened", "happens"),
         ] {
             assert_ne!(english(a), english(b), "{a} {b}");
         }

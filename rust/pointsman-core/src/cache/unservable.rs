@@ -43,11 +43,11 @@ const PHRASES: &[(Unservable, &str)] = &[
     ),
     (
         Unservable::Diverse,
-        "another one|surprise me|random|something else|try again|regenerate",
+        "another one|surprise me|pick a random|a random joke|a random fact|a random number|something else|try again|regenerate",
     ),
     (
         Unservable::Personal,
-        "my order|my account|my balance|my invoice|my password|my appointment|mi saldo|mi cuenta|mon compte|mein konto|minha conta|il mio conto",
+        "my order|my balance|my account balance|my invoice|my appointment|mi saldo|mi cuenta|mon compte|mein konto|minha conta|il mio conto",
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Which items of two texts match, and what is left over.
 
-use crate::cache::kind::{Item, Kind};
+use crate::cache::kind::{GERUND, Item, Kind, LED, LED_BY_OF, PLURAL, SOFT};
 
 /// Most items between the common beginning and end that are compared one by one.
 pub(crate) const MOST_COMPARED: usize = 64;
@@ -14,6 +14,12 @@ pub(crate) struct Alignment {
     pub(crate) placed: Vec<(usize, usize)>,
     /// Matched items that are written differently.
     pub(crate) n_reworded: usize,
+    /// Matched items of which one is a gerund: "trading" and "trade".
+    pub(crate) n_gerunds: usize,
+    /// Matched items of which one is a plural.
+    pub(crate) n_plurals: usize,
+    /// Matched items before which only one text has a preposition.
+    pub(crate) n_led: usize,
     pub(crate) n_matched: usize,
 }
 
@@ -33,8 +39,7 @@ pub(crate) fn align(a: &[Item], b: &[Item]) -> Option<Alignment> {
         .zip(b)
         .chain(a.iter().rev().zip(b.iter().rev()).take(n_tail));
     for (x, y) in ends {
-        alignment.n_matched += 1;
-        alignment.n_reworded += usize::from(x.form != y.form);
+        alignment.add(x, y);
     }
     alignment.compare(middle_a, middle_b, n_head);
     Some(alignment)
@@ -54,8 +59,7 @@ impl Alignment {
                 continue;
             };
             is_used[twin] = true;
-            self.n_matched += 1;
-            self.n_reworded += usize::from(item.form != b[twin].form);
+            self.add(item, &b[twin]);
             if !item.is_free() {
                 self.placed.push((index + offset, twin + offset));
             }
@@ -64,12 +68,34 @@ impl Alignment {
         self.only[1].extend(left.map(|(item, _)| *item));
     }
 
+    fn add(&mut self, x: &Item, y: &Item) {
+        self.n_matched += 1;
+        self.n_reworded += usize::from(x.form != y.form);
+        self.n_gerunds += usize::from(x.has(GERUND) != y.has(GERUND));
+        self.n_plurals += usize::from(x.has(PLURAL) != y.has(PLURAL) && x.kind == Kind::Word);
+        let bare = |item: &Item| !item.has(LED | LED_BY_OF);
+        let is_led = x.has(LED) && bare(y) || y.has(LED) && bare(x);
+        self.n_led += usize::from(is_led && x.kind != Kind::Light);
+    }
+
     /// Items without a match that must have one.
     pub(crate) fn unmatched(&self) -> impl Iterator<Item = &Item> {
+        let has_pronoun = |side: &[Item]| side.iter().any(|item| item.kind == Kind::Pronoun);
+        let are_soft = !(has_pronoun(&self.only[0]) && has_pronoun(&self.only[1]));
+        let may_lack = move |item: &&Item| item.kind == Kind::Light || are_soft && item.has(SOFT);
         self.only
             .iter()
             .flatten()
-            .filter(|item| item.kind != Kind::Light)
+            .filter(move |item| !may_lack(item))
+    }
+
+    /// Pronouns without a match that need none.
+    pub(crate) fn n_soft(&self) -> usize {
+        self.only
+            .iter()
+            .flatten()
+            .filter(|item| item.has(SOFT))
+            .count()
     }
 
     /// Items without a match that need none.

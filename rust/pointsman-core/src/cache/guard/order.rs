@@ -1,6 +1,6 @@
 //! Which changes of order ask the same: "capital of Spain" and "Spain's capital", "A and B", "in 2021" in front.
 
-use crate::cache::kind::{Item, JOINED, LED, POSSESSIVE};
+use crate::cache::kind::{Item, JOINED, Kind, LED, LED_BY_OF, POSSESSIVE};
 
 /// How the matched items of two texts are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,23 +18,42 @@ pub(crate) fn order(a: &[Item], b: &[Item], placed: &[(usize, usize)]) -> Order 
         let is_same = placed.windows(2).all(|pair| pair[0].1 < pair[1].1);
         return if is_same { Order::Same } else { Order::Changed };
     };
+    if placed.iter().any(|(at, _)| a[*at].kind == Kind::Negation) {
+        return Order::Changed;
+    }
     let (first, second) = blocks;
-    let starts = |block: &[(usize, usize)]| (&a[block[0].0], &b[block[0].1]);
-    let last = block_end(second);
-    let (x, y) = (starts(first), starts(second));
-    let is_joined = y.0.has(JOINED) && x.1.has(JOINED);
-    let of_to_genitive =
-        y.0.has(LED) && !x.1.has(LED) && (b[last.1].has(POSSESSIVE) || second.len() == 1);
-    let end = block_end(first);
-    let genitive_to_of =
-        x.1.has(LED) && !y.0.has(LED) && (a[end.0].has(POSSESSIVE) || first.len() == 1);
-    let fronted = (y.0.has(LED) && y.1.has(LED) && second.len() <= 2)
-        || (x.0.has(LED) && x.1.has(LED) && first.len() <= 2);
-    if is_joined || of_to_genitive || genitive_to_of || fronted {
+    let is_moved = are_joined(a, b, first, second)
+        || is_genitive(a, b, first, second)
+        || is_genitive(b, a, &mirror(second), &mirror(first))
+        || is_fronted(a, b, placed, first, second);
+    if is_moved {
         Order::Moved
     } else {
         Order::Changed
     }
+}
+
+/// "A and B" for "B and A".
+fn are_joined(a: &[Item], b: &[Item], first: Block, second: Block) -> bool {
+    a[second[0].0].has(JOINED) && b[first[0].1].has(JOINED)
+}
+
+/// "capital of Spain" in `a`, "Spain's capital" or "Spain capital" in `b`.
+fn is_genitive(a: &[Item], b: &[Item], first: Block, second: Block) -> bool {
+    let leads = a[second[0].0].has(LED_BY_OF | LED) && !b[first[0].1].has(LED_BY_OF | LED);
+    leads && (b[block_end(second).1].has(POSSESSIVE) || second.len() == 1)
+}
+
+/// "in 2021" at the end of one text and at the beginning of the other.
+fn is_fronted(a: &[Item], b: &[Item], placed: Block, first: Block, second: Block) -> bool {
+    let is_whole = first.len() + second.len() == placed.len() && placed.len() > 2;
+    let is_led =
+        |block: Block| a[block[0].0].has(LED) && b[block[0].1].has(LED) && block.len() <= 2;
+    is_whole && (is_led(first) || is_led(second))
+}
+
+fn mirror(block: Block) -> Vec<(usize, usize)> {
+    block.iter().map(|(x, y)| (*y, *x)).collect()
 }
 
 fn block_end(block: &[(usize, usize)]) -> (usize, usize) {

@@ -4,7 +4,7 @@ use super::align::{Alignment, align};
 use super::order::{Order, order};
 use crate::cache::kind::{Item, Kind};
 use crate::cache::lexicon::{Tongue, lexicon};
-use crate::cache::reading::Reading;
+use crate::cache::reading::{Reading, traits};
 
 /// The first difference found that asks for another answer.
 ///
@@ -60,6 +60,8 @@ pub enum Veto {
     Form,
     /// What is to be done.
     Request,
+    /// Asks for a taste ("favourite"): there is no one answer.
+    Taste,
     /// Another word of content.
     Word,
     /// A word of content that only one text has.
@@ -94,6 +96,7 @@ impl Veto {
             Self::Language => "language",
             Self::Form => "form",
             Self::Request => "request",
+            Self::Taste => "taste",
             Self::Word => "word",
             Self::Extra => "extra",
             Self::WordOrder => "word_order",
@@ -117,11 +120,14 @@ impl Veto {
             Kind::Question => Self::Question,
             Kind::Modal => Self::Modal,
             Kind::Tense => Self::Tense,
-            Kind::Relation | Kind::And | Kind::Or | Kind::Versus | Kind::Lead => Self::Relation,
+            Kind::Relation | Kind::And | Kind::Or | Kind::Versus | Kind::Lead | Kind::Of => {
+                Self::Relation
+            }
             Kind::Language => Self::Language,
             Kind::Form => Self::Form,
             Kind::Request => Self::Request,
-            Kind::Word | Kind::Light | Kind::Drop => Self::Word,
+            Kind::Taste => Self::Taste,
+            Kind::Word | Kind::Light | Kind::Opening | Kind::Soft | Kind::Drop => Self::Word,
         }
     }
 }
@@ -141,7 +147,7 @@ pub(crate) fn compare(stored: &Reading, asked: &Reading) -> Result<(Alignment, b
     if stored.tongue != asked.tongue {
         return Err(Veto::Language);
     }
-    if !stored.is_readable || !asked.is_readable {
+    if stored.has(traits::UNREADABLE) || asked.has(traits::UNREADABLE) {
         return Err(Veto::TooDifferent);
     }
     let (a, b) = (stored.items(), asked.items());
@@ -152,16 +158,26 @@ pub(crate) fn compare(stored: &Reading, asked: &Reading) -> Result<(Alignment, b
     if alignment.n_matched == 0 {
         return Err(Veto::TooDifferent);
     }
-    let is_mixed = (stored.has_or && asked.has_and && !asked.has_or)
-        || (asked.has_or && stored.has_and && !stored.has_or);
-    if is_mixed {
+    if joins_differ(stored, asked) || joins_differ(asked, stored) {
         return Err(Veto::Relation);
     }
+    if stored.has(traits::TASTE) || asked.has(traits::TASTE) {
+        return Err(Veto::Taste);
+    }
+    if stored.has(traits::POLAR) != asked.has(traits::POLAR) {
+        return Err(Veto::Question);
+    }
     match order(a, b, &alignment.placed) {
+        Order::Same if alignment.n_led > 0 && alignment.n_matched <= 4 => Err(Veto::Relation),
         Order::Same => Ok((alignment, false)),
         Order::Moved if stored.tongue != Tongue::Other => Ok((alignment, true)),
         Order::Moved | Order::Changed => Err(order_veto(a, &alignment)),
     }
+}
+
+/// "A or B" in one text, "A and B" in the other.
+fn joins_differ(a: &Reading, b: &Reading) -> bool {
+    a.has(traits::OR) && b.has(traits::AND) && !b.has(traits::OR)
 }
 
 /// The veto of the most telling item without a match.
