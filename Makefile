@@ -53,6 +53,16 @@ bench: build ## print the speed figures of the README and the notes
 callgrind: ## count the instructions of each stage of a decision against benches/callgrind.json (needs valgrind)
 	$(PY) benches/callgrind.py --compare
 
+PEERS := benches/peers/.venv/bin/python
+peers: build ## decide the same prompts with LiteLLM and semantic-router, in one run
+	$(PY) -m venv benches/peers/.venv
+	$(PEERS) -m pip install -r benches/peers/requirements.txt || echo "peers: some are not installable here"
+	PYTHONPATH=python $(PEERS) -W ignore benches/peers/run.py
+
+SECONDS ?= 600
+fuzz: ## feed random bytes to whatever reads them, SECONDS each (needs a nightly compiler)
+	fuzz/run.sh $(SECONDS)
+
 PUBLIC ?= ../shared/data/routing
 axes: build ## train the task classifier anew (needs the public prompts in PUBLIC)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check scipy pyarrow
@@ -66,4 +76,4 @@ format: $(VENV)/.ready ## format all code
 	cargo fmt --all
 	$(BIN)/ruff format
 
-.PHONY: help build demo test lint realparts bench callgrind axes wheel format
+.PHONY: help build demo test lint realparts bench callgrind peers fuzz axes wheel format

@@ -60,9 +60,9 @@ def measure(n_bytes: int, n_deployments: int, n_timed: int) -> dict[str, Any]:
     core = _native.Core(_native.Catalog.from_json(orjson.dumps(catalog_document(n_deployments))))
     texts = prompts(n_bytes)
     for text in islice(texts, _N_WARM_UP):
-        core.decide(_ask(text), now_s=NOW_S, seed=0)
-    taken = sorted(_decide_ns(core, _ask(text), seed) for seed, text in enumerate(islice(texts, n_timed)))
-    requests = [_ask(text) for text in islice(texts, min(n_timed, _N_IN_ONE_CALL))]
+        core.decide(ask(text), now_s=NOW_S, seed=0)
+    taken = sorted(_decide_ns(core, ask(text), seed) for seed, text in enumerate(islice(texts, n_timed)))
+    requests = [ask(text) for text in islice(texts, min(n_timed, _N_IN_ONE_CALL))]
     start = time.perf_counter()
     core.decide_many(requests, now_s=NOW_S, seed=0)
     per_second = len(requests) / (time.perf_counter() - start)
@@ -82,7 +82,8 @@ def _decide_ns(core: _native.Core, request: Request, seed: int) -> int:
     return time.perf_counter_ns() - start
 
 
-def _ask(text: str) -> Request:
+def ask(text: str) -> Request:
+    """A request of one user message."""
     return Request(messages=[{"role": "user", "content": text}])
 
 

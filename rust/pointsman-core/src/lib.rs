@@ -13,6 +13,7 @@
 
 mod belief;
 mod byte_map;
+pub mod cache;
 mod catalog;
 mod classify;
 mod codec;

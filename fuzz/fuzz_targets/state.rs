@@ -1,0 +1,63 @@
+//! A state of any bytes, or a saved one with any bytes changed, is refused or leaves a router that decides.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use pointsman_core::{Complexity, Domain, Outcome, Structure};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Magic, version and checksum stand before what they seal.
+const HEADER: usize = 16;
+
+static SAVED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let router = pointsman_fuzz::router();
+    for i in 0..40 {
+        let outcome = Outcome {
+            latency_ms: Some(500.0 + f64::from(i)),
+            n_output_tokens: Some(100),
+            reward: Some(f64::from(i % 2)),
+            ..Outcome::new("p/a", Domain::Code, Complexity::Lookup, Structure::Text)
+        };
+        router.observe(&outcome, 1.7e9).expect("a valid outcome");
+    }
+    router.save()
+});
+
+/// Makes the checksum right, so that what it guards is reached.
+fn seal(document: &mut [u8]) {
+    if document.len() >= HEADER {
+        let sum = xxh3_64(&document[HEADER..]);
+        document[8..HEADER].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+/// Where the sealed document inside of the saved one begins: behind its length, at the end.
+static INNER: LazyLock<usize> = LazyLock::new(|| {
+    let length_at = |at: usize| u64::from_le_bytes(SAVED[at..at + 8].try_into().unwrap());
+    let is_rest = |at: &usize| length_at(*at) as usize == SAVED.len() - at - 8;
+    (HEADER..SAVED.len() - 8)
+        .find(is_rest)
+        .expect("it ends with a sealed document")
+        + 8
+});
+
+fuzz_target!(|input: (Vec<(u16, u8)>, Vec<u8>)| {
+    let (edits, raw) = input;
+    let mut document = SAVED.clone();
+    for (at, byte) in edits {
+        let at = HEADER + usize::from(at) % (document.len() - HEADER);
+        document[at] = byte;
+    }
+    seal(&mut document[*INNER..]);
+    seal(&mut document);
+    let mut made = [&SAVED[..HEADER], &raw].concat();
+    seal(&mut made);
+    for document in [document, made, raw] {
+        let router = pointsman_fuzz::router();
+        if router.load(&document).is_ok() {
+            pointsman_fuzz::decide(&router, "Write a function that sorts.");
+            router.save();
+        }
+    }
+});

@@ -1,0 +1,247 @@
+//! The cache's word lists, one table a language; built once from the text files in `data/cache`.
+//!
+//! A line is `class: entry entry ...`. An entry is a word or a phrase (`how_to`), or several that mean the same
+//! (`movie=film`). `same:` is one such set a line. `opposites:` lists pairs (`hot/cold`). `#` begins a comment.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::kind::Kind;
+use super::stem::stem;
+
+/// Languages with word lists; any other is read strictly: every word is content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Tongue {
+    En,
+    Es,
+    Fr,
+    De,
+    Pt,
+    It,
+    Zh,
+    Ja,
+    Ru,
+    Hi,
+    Ar,
+    Other,
+}
+
+pub(crate) const TONGUES: [Tongue; 12] = [
+    Tongue::En,
+    Tongue::Es,
+    Tongue::Fr,
+    Tongue::De,
+    Tongue::Pt,
+    Tongue::It,
+    Tongue::Zh,
+    Tongue::Ja,
+    Tongue::Ru,
+    Tongue::Hi,
+    Tongue::Ar,
+    Tongue::Other,
+];
+
+const WORLD: &str = include_str!("../../data/cache/world.txt");
+const FILES: [&str; 12] = [
+    include_str!("../../data/cache/en.txt"),
+    include_str!("../../data/cache/es.txt"),
+    include_str!("../../data/cache/fr.txt"),
+    include_str!("../../data/cache/de.txt"),
+    include_str!("../../data/cache/pt.txt"),
+    include_str!("../../data/cache/it.txt"),
+    include_str!("../../data/cache/zh.txt"),
+    include_str!("../../data/cache/ja.txt"),
+    include_str!("../../data/cache/ru.txt"),
+    include_str!("../../data/cache/hi.txt"),
+    include_str!("../../data/cache/ar.txt"),
+    include_str!("../../data/cache/other.txt"),
+];
+
+/// What the lexicon knows of a word or phrase.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Hash of the stem of the concept's first word.
+    pub(crate) key: u64,
+    /// `None`: only the beginning of a phrase.
+    pub(crate) kind: Option<Kind>,
+    /// Words of the longest phrase that begins with this word.
+    pub(crate) n_words: u8,
+}
+
+/// Keys are hashes already.
+#[derive(Default)]
+pub(crate) struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+type Table<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
+
+/// The word lists of all languages.
+pub(crate) struct Lexicon {
+    tables: Vec<Table<Entry>>,
+    markers: Table<u16>,
+    opposites: HashSet<(u64, u64)>,
+}
+
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::build);
+
+/// The shipped lists; built on first use in some milliseconds.
+pub(crate) fn lexicon() -> &'static Lexicon {
+    &LEXICON
+}
+
+/// The hash of a word as written in the normalised text.
+pub(crate) fn word_hash(word: &str) -> u64 {
+    xxh3_64(word.as_bytes())
+}
+
+/// The hash of a phrase, word by word.
+pub(crate) fn join_hash(phrase: u64, word: u64) -> u64 {
+    phrase.rotate_left(23).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word
+}
+
+/// The key of a word that no list knows: the hash of its stem.
+pub(crate) fn stem_key(tongue: Tongue, word: &str) -> u64 {
+    let mut out = [0; 48];
+    let n = stem(tongue, word.as_bytes(), &mut out);
+    if n == 0 {
+        word_hash(word)
+    } else {
+        xxh3_64(&out[..n])
+    }
+}
+
+impl Lexicon {
+    fn build() -> Self {
+        let mut lexicon = Self {
+            tables: Vec::new(),
+            markers: Table::default(),
+            opposites: HashSet::new(),
+        };
+        for (index, file) in FILES.into_iter().enumerate() {
+            let mut table = Table::default();
+            lexicon.read(&mut table, index, WORLD, false);
+            lexicon.read(&mut table, index, file, true);
+            lexicon.tables.push(table);
+        }
+        lexicon
+    }
+
+    fn read(&mut self, table: &mut Table<Entry>, tongue: usize, file: &str, is_own: bool) {
+        for line in file.lines() {
+            let line = line.split('#').next().unwrap_or("").trim();
+            let Some((class, entries)) = line.split_once(':') else {
+                continue;
+            };
+            let class = class.split('.').next().unwrap_or(class);
+            if class == "opposites" {
+                self.oppose(table, TONGUES[tongue], entries);
+                continue;
+            }
+            let joined = entries.split_whitespace().collect::<Vec<_>>().join("=");
+            let sets: Vec<&str> = match class {
+                "same" => vec![joined.as_str()],
+                _ => entries.split_whitespace().collect(),
+            };
+            let kind = Kind::named(class).unwrap_or(Kind::Word);
+            for set in sets {
+                add(table, TONGUES[tongue], kind, set);
+                if is_own && kind.is_function_word() {
+                    self.mark(tongue, set);
+                }
+            }
+        }
+    }
+
+    fn mark(&mut self, tongue: usize, set: &str) {
+        for word in set.split('=').filter(|word| !word.contains('_')) {
+            *self.markers.entry(word_hash(word)).or_default() |= 1 << tongue;
+        }
+    }
+
+    fn oppose(&mut self, table: &Table<Entry>, tongue: Tongue, pairs: &str) {
+        for (left, right) in pairs
+            .split_whitespace()
+            .filter_map(|pair| pair.split_once('/'))
+        {
+            let key = |word: &str| {
+                let known = table.get(&phrase_hash(word));
+                known.map_or_else(|| stem_key(tongue, word), |entry| entry.key)
+            };
+            let (left, right) = (key(left), key(right));
+            self.opposites.insert((left.min(right), left.max(right)));
+        }
+    }
+
+    /// What is known of the word or phrase with this hash.
+    pub(crate) fn get(&self, tongue: Tongue, hash: u64) -> Option<&Entry> {
+        self.tables[tongue as usize].get(&hash)
+    }
+
+    /// The languages, a bit each, of which the word is a function word.
+    pub(crate) fn marks(&self, hash: u64) -> u16 {
+        self.markers.get(&hash).copied().unwrap_or(0)
+    }
+
+    /// Whether two keys are a pair such as "hot" and "cold".
+    pub(crate) fn are_opposites(&self, a: u64, b: u64) -> bool {
+        self.opposites.contains(&(a.min(b), a.max(b)))
+    }
+}
+
+fn phrase_hash(phrase: &str) -> u64 {
+    let mut words = phrase.split('_').map(word_hash);
+    let first = words.next().unwrap_or(0);
+    words.fold(first, join_hash)
+}
+
+fn add(table: &mut Table<Entry>, tongue: Tongue, kind: Kind, set: &str) {
+    let first = set.split('=').next().unwrap_or(set);
+    let key = if first.contains('_') {
+        phrase_hash(first)
+    } else {
+        stem_key(tongue, first)
+    };
+    for phrase in set.split('=') {
+        let n_words = phrase.split('_').count() as u8;
+        insert(table, phrase_hash(phrase), key, kind);
+        if n_words > 1 {
+            let start = phrase.split('_').next().map_or(0, word_hash);
+            let entry = table.entry(start).or_insert(Entry {
+                key: 0,
+                kind: None,
+                n_words: 1,
+            });
+            entry.n_words = entry.n_words.max(n_words);
+        } else {
+            let stemmed = stem_key(tongue, phrase);
+            if table.get(&stemmed).is_none_or(|entry| entry.kind.is_none()) {
+                insert(table, stemmed, key, kind);
+            }
+        }
+    }
+}
+
+fn insert(table: &mut Table<Entry>, hash: u64, key: u64, kind: Kind) {
+    let entry = table.entry(hash).or_insert(Entry {
+        key,
+        kind: None,
+        n_words: 1,
+    });
+    entry.key = key;
+    entry.kind = Some(kind);
+}

@@ -1,0 +1,400 @@
+//! The normalised text: equal normalised texts ask the same question.
+//!
+//! Folded are case, white space, composed and decomposed and full-width Unicode forms, kinds of quotes and
+//! dashes, final punctuation, and greetings and politeness at both ends. Code and quoted spans stay as written.
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// Words that are another word in capitals ("what is IT", "the US"); kept as written unless all is in capitals.
+const SHOUTED: &[&str] = &["AIDS", "IT", "US", "WHO"];
+
+/// Openers that ask nothing: `(phrase, needs punctuation behind it)`. Lower case, longest first where one begins another.
+const OPENERS: &[(&str, bool)] = &[
+    ("could you please ", false),
+    ("can you please ", false),
+    ("would you please ", false),
+    ("will you please ", false),
+    ("please ", false),
+    ("pls ", false),
+    ("plz ", false),
+    ("kindly ", false),
+    ("hello there", true),
+    ("hi there", true),
+    ("hey there", true),
+    ("hello", true),
+    ("hi", true),
+    ("hey", true),
+    ("good morning", true),
+    ("good afternoon", true),
+    ("good evening", true),
+    ("greetings", true),
+    ("dear assistant", true),
+    ("thanks", true),
+    ("thank you", true),
+    ("por favor", true),
+    ("hola", true),
+    ("buenos días", true),
+    ("buenas tardes", true),
+    ("buenas", true),
+    ("s'il vous plaît", true),
+    ("s'il te plaît", true),
+    ("stp", true),
+    ("svp", true),
+    ("bonjour", true),
+    ("bonsoir", true),
+    ("salut", true),
+    ("bitte ", false),
+    ("hallo", true),
+    ("guten tag", true),
+    ("guten morgen", true),
+    ("olá", true),
+    ("oi", true),
+    ("bom dia", true),
+    ("boa tarde", true),
+    ("per favore", true),
+    ("ciao", true),
+    ("buongiorno", true),
+    ("buonasera", true),
+    ("salve", true),
+    ("пожалуйста", true),
+    ("привет", true),
+    ("здравствуйте", true),
+    ("добрый день", true),
+    ("कृपया ", false),
+    ("नमस्ते", true),
+    ("من فضلك", true),
+    ("لو سمحت", true),
+    ("مرحبا", true),
+    ("السلام عليكم", true),
+    ("请问", false),
+    ("你好", true),
+    ("您好", true),
+    ("请", false),
+    ("こんにちは", true),
+    ("すみません", true),
+];
+
+/// Closers that ask nothing, behind a comma or the end of a sentence.
+const CLOSERS: &[&str] = &[
+    "thank you very much",
+    "thanks in advance",
+    "thank you in advance",
+    "many thanks",
+    "thank you",
+    "thanks a lot",
+    "thanks",
+    "thx",
+    "please",
+    "pls",
+    "plz",
+    "cheers",
+    "por favor",
+    "gracias",
+    "muchas gracias",
+    "s'il vous plaît",
+    "s'il te plaît",
+    "svp",
+    "stp",
+    "merci",
+    "merci d'avance",
+    "bitte",
+    "danke",
+    "vielen dank",
+    "danke schön",
+    "obrigado",
+    "obrigada",
+    "per favore",
+    "grazie",
+    "пожалуйста",
+    "спасибо",
+    "धन्यवाद",
+    "कृपया",
+    "من فضلك",
+    "شكرا",
+    "谢谢",
+    "谢谢您",
+    "ありがとう",
+    "ありがとうございます",
+    "お願いします",
+];
+
+/// The normalised form of a text.
+pub(crate) fn normalise(text: &str) -> String {
+    let text = text.trim();
+    if looks_like_code(text) {
+        return text.to_owned();
+    }
+    let folded = if text.is_ascii() {
+        fold(text)
+    } else {
+        fold(&compose(text))
+    };
+    let core = strip_edges(&folded);
+    if core.len() == folded.len() || core.is_empty() {
+        folded
+    } else {
+        core.to_owned()
+    }
+}
+
+/// Whether case and white space may matter everywhere: pasted code, tables, indented text.
+fn looks_like_code(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_mark = |pair: &[u8]| {
+        matches!(
+            pair,
+            b"\n "
+                | b"\n\t"
+                | b"};"
+                | b");"
+                | b"=="
+                | b"=>"
+                | b"->"
+                | b"</"
+                | b"/>"
+                | b"::"
+                | b"&&"
+                | b"||"
+                | b"${"
+                | b"#!"
+                | b"//"
+                | b"!="
+                | b":="
+                | b"+="
+                | b"()"
+                | b"[]"
+                | b"{}"
+        )
+    };
+    bytes.iter().any(|byte| {
+        matches!(
+            byte,
+            b'{' | b'\n'
+                | b'='
+                | b'/'
+                | b'('
+                | b';'
+                | b'-'
+                | b'&'
+                | b'|'
+                | b'['
+                | b'$'
+                | b'#'
+                | b'!'
+                | b':'
+                | b'+'
+                | b'}'
+                | b')'
+        )
+    }) && bytes.windows(2).any(|pair| is_mark(pair) && pair != b"//")
+}
+
+/// One form for characters that are written in several.
+fn compose(text: &str) -> String {
+    let one = |c: char| match c {
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{02bc}' | '\u{ff07}' => '\'',
+        '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{ff02}' => '"',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{3000}' => ' ',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    let is_seen = |c: &char| {
+        !matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{640}'
+        )
+    };
+    let chars = text.chars().filter(is_seen);
+    if is_nfc_quick(chars.clone()) == IsNormalized::Yes {
+        chars.map(one).collect()
+    } else {
+        chars.nfc().map(one).collect()
+    }
+}
+
+/// Lower case and single spaces, but for spans of code and quotes, which stay as written.
+fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let keeps_case = text.bytes().any(|byte| byte.is_ascii_lowercase()) || !text.is_ascii();
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        if let Some(end) = verbatim(rest) {
+            out.push_str(&rest[..end]);
+            at += end;
+            continue;
+        }
+        let end = rest
+            .bytes()
+            .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`'));
+        let end = end.map_or(rest.len(), |end| end.max(1));
+        fold_word(&rest[..end], keeps_case, &mut out);
+        at += end;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Appends one run without white space, quotes and code, or a single character of those.
+fn fold_word(word: &str, keeps_case: bool, out: &mut String) {
+    if word.bytes().all(|byte| byte.is_ascii_whitespace()) {
+        if !out.is_empty() && !out.ends_with(' ') {
+            out.push(' ');
+        }
+    } else if word.is_ascii() {
+        if keeps_case && is_shouted(word) && !out.ends_with("the ") {
+            out.push_str(word);
+        } else {
+            let start = out.len();
+            out.push_str(word);
+            out[start..].make_ascii_lowercase();
+        }
+    } else {
+        for c in word.chars() {
+            if c.is_whitespace() {
+                fold_word(" ", false, out);
+            } else {
+                out.extend(c.to_lowercase());
+            }
+        }
+    }
+}
+
+fn is_shouted(word: &str) -> bool {
+    if !word.as_bytes().first().is_some_and(u8::is_ascii_uppercase) {
+        return false;
+    }
+    let letters = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    SHOUTED.contains(&letters)
+}
+
+/// Bytes of the code span or quoted span that begins here, closed by the same mark.
+fn verbatim(rest: &str) -> Option<usize> {
+    let mark = match rest.as_bytes() {
+        [b'`', b'`', b'`', ..] => "```",
+        [b'`', ..] => "`",
+        [b'"', ..] => "\"",
+        _ => return None,
+    };
+    let inside = &rest[mark.len()..];
+    let end = inside.find(mark)?;
+    Some(end + 2 * mark.len())
+}
+
+/// Without politeness at both ends and without final punctuation.
+fn strip_edges(text: &str) -> &str {
+    let mut core = strip_final(text);
+    while let Some(shorter) = strip_closer(core) {
+        core = strip_final(shorter);
+    }
+    while let Some(shorter) = strip_opener(core) {
+        core = shorter;
+    }
+    core
+}
+
+/// Without the punctuation that ends a sentence; an exclamation mark behind a number or a letter is a factorial.
+fn strip_final(text: &str) -> &str {
+    let ends = |c: char| {
+        matches!(
+            c,
+            '?' | '.' | '!' | '。' | '؟' | '।' | '…' | ' ' | '¿' | '¡'
+        )
+    };
+    let core = text
+        .trim_end_matches(ends)
+        .trim_start_matches(['¿', '¡', ' ']);
+    let tail = &text[text.len().min(text.trim_end_matches(ends).len())..];
+    let last = core
+        .rsplit(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or("");
+    let is_formula = last.chars().count() <= 1 || last.bytes().all(|byte| byte.is_ascii_digit());
+    if tail.contains('!') && is_formula {
+        text
+    } else {
+        core
+    }
+}
+
+fn strip_opener(text: &str) -> Option<&str> {
+    let is_break = |c: char| {
+        matches!(
+            c,
+            ',' | '.' | '!' | ':' | ';' | '-' | '，' | '。' | '、' | '！'
+        )
+    };
+    OPENERS.iter().find_map(|(opener, needs_break)| {
+        let rest = text.strip_prefix(opener)?;
+        let core = rest.trim_start_matches(|c: char| is_break(c) || c == ' ');
+        let is_broken = rest.trim_start().starts_with(is_break);
+        ((is_broken || !needs_break) && says_enough(core)).then_some(core)
+    })
+}
+
+fn strip_closer(text: &str) -> Option<&str> {
+    let is_break = |c: char| {
+        matches!(
+            c,
+            ',' | '.' | '!' | '?' | ';' | '，' | '。' | '、' | '！' | '？'
+        )
+    };
+    CLOSERS.iter().find_map(|closer| {
+        let rest = text.strip_suffix(closer)?.trim_end();
+        let core = rest.trim_end_matches(is_break).trim_end();
+        (rest.len() > core.len() && says_enough(core)).then_some(if rest.ends_with(',') {
+            core
+        } else {
+            rest
+        })
+    })
+}
+
+/// Whether what is left can be the question itself.
+fn says_enough(core: &str) -> bool {
+    core.split(' ').filter(|word| !word.is_empty()).count() >= 2
+        || core.chars().count() >= 4 && !core.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise;
+
+    #[test]
+    fn what_says_nothing_is_folded() {
+        for (a, b) in [
+            (
+                "What is  the capital of Oman ?",
+                "what is the capital of oman",
+            ),
+            (
+                "Hi, what is the capital of Oman? Thanks!",
+                "What is the capital of Oman",
+            ),
+            ("Please list 3 ideas.", "list 3 ideas"),
+            ("¿Cuál es la capital de Perú?", "cuál es la capital de perú"),
+            ("ＷＨＡＴ is it", "what is it"),
+            ("Cafe\u{301} near me", "café near me"),
+            ("请问法国的首都是哪里？", "法国的首都是哪里"),
+        ] {
+            assert_eq!(normalise(a), normalise(b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_says_something_stays() {
+        for (a, b) in [
+            ("What is IT?", "What is it?"),
+            ("What is 5!", "What is 5?"),
+            ("How do you say please?", "How do you say thanks?"),
+            ("print \"A\"", "print \"a\""),
+            ("what does `X` do", "what does `x` do"),
+            ("if a:\n    b\nc", "if a:\n    b\n    c"),
+            ("x² + 1", "x2 + 1"),
+            ("Learn C", "Learn C#"),
+        ] {
+            assert_ne!(normalise(a), normalise(b), "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Which language a text is in, by its function words and its script; only good enough to choose a word list.
+
+use super::lexicon::{TONGUES, Tongue, lexicon};
+use super::words::{RawWord, Shape};
+
+/// Words looked at.
+const MOST_LOOKED_AT: usize = 48;
+
+/// The language whose function words are most frequent; English for plain ASCII without any.
+pub(crate) fn tongue_of(words: &[RawWord]) -> Tongue {
+    let is_kana = |c: char| matches!(c, '\u{3041}'..='\u{30ff}');
+    if let Some(tongue) = words.iter().take(MOST_LOOKED_AT).find_map(by_script) {
+        let has_kana = words.iter().any(|word| word.text.contains(is_kana));
+        return if tongue == Tongue::Zh && has_kana {
+            Tongue::Ja
+        } else {
+            tongue
+        };
+    }
+    let mut counts = [0u32; TONGUES.len()];
+    for word in words.iter().take(MOST_LOOKED_AT) {
+        let head = word.text.split('\'').next().unwrap_or(word.text);
+        let hash = if head.len() == word.text.len() {
+            word.hash
+        } else {
+            super::lexicon::word_hash(head)
+        };
+        let marks = lexicon().marks(hash);
+        for (index, count) in counts.iter_mut().enumerate() {
+            *count += u32::from(marks >> index & 1);
+        }
+    }
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let is_plain = words.iter().all(|word| word.text.is_ascii());
+    if most == 0 {
+        return if is_plain { Tongue::En } else { Tongue::Other };
+    }
+    let best = counts.iter().position(|count| *count == most);
+    best.map_or(Tongue::Other, |index| TONGUES[index])
+}
+
+fn by_script(word: &RawWord) -> Option<Tongue> {
+    let first = word.text.chars().next()?;
+    match first {
+        '\u{30a0}'..='\u{30ff}' => Some(Tongue::Ja),
+        _ if word.shape == Shape::Unspaced => Some(Tongue::Zh),
+        '\u{400}'..='\u{4ff}' => Some(Tongue::Ru),
+        '\u{900}'..='\u{97f}' => Some(Tongue::Hi),
+        '\u{600}'..='\u{6ff}' => Some(Tongue::Ar),
+        '\u{370}'..='\u{3ff}'
+        | '\u{590}'..='\u{5ff}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{e00}'..='\u{e7f}' => Some(Tongue::Other),
+        _ => None,
+    }
+}

@@ -1,0 +1,234 @@
+//! The words of a normalised text: runs of letters, numbers, symbols, quoted and code spans.
+
+use super::lexicon::word_hash;
+
+/// What a raw word is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Letters,
+    /// Begins with a digit and is a number throughout.
+    Number,
+    /// A run of Han or Hiragana: no spaces between words.
+    Unspaced,
+    Symbol,
+    /// A code span, an address, a path: only equal to itself.
+    Span,
+}
+
+/// One run of a normalised text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawWord<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) hash: u64,
+    pub(crate) shape: Shape,
+    pub(crate) is_quoted: bool,
+    /// Ends a sentence or a clause: no phrase goes beyond it.
+    pub(crate) ends_clause: bool,
+}
+
+/// Most words read; a text with more has no items.
+pub(crate) const MOST_WORDS: usize = 1024;
+
+/// The words of a text in order, or `None` if it has too many.
+pub(crate) fn split(text: &str) -> Option<Vec<RawWord<'_>>> {
+    let mut words = Vec::with_capacity(text.len() / 5 + 4);
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    let mut quote_end = 0;
+    while at < bytes.len() {
+        if words.len() >= MOST_WORDS {
+            return None;
+        }
+        let byte = bytes[at];
+        match byte {
+            b' ' | b'\n' | b'\t' | b'\r' => at += 1,
+            b'`' => at += push_code(&text[at..], &mut words),
+            b'"' => {
+                if at >= quote_end {
+                    let end = text[at + 1..].find('"');
+                    quote_end = end.map_or(quote_end, |end| at + 1 + end);
+                }
+                at += 1;
+            }
+            _ => at += push_run(&text[at..], at < quote_end, &mut words),
+        }
+    }
+    Some(words)
+}
+
+fn push<'a>(words: &mut Vec<RawWord<'a>>, text: &'a str, shape: Shape, is_quoted: bool) {
+    words.push(RawWord {
+        text,
+        hash: word_hash(text),
+        shape,
+        is_quoted,
+        ends_clause: false,
+    });
+}
+
+/// A code span as one word; a lone mark is skipped.
+fn push_code<'a>(rest: &'a str, words: &mut Vec<RawWord<'a>>) -> usize {
+    let mark = if rest.starts_with("```") { "```" } else { "`" };
+    let inside = &rest[mark.len()..];
+    let Some(end) = inside.find(mark) else {
+        return 1;
+    };
+    push(words, inside[..end].trim(), Shape::Span, true);
+    end + 2 * mark.len()
+}
+
+/// The word, number or symbol that begins here; returns its bytes.
+fn push_run<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) -> usize {
+    let first = rest.as_bytes()[0];
+    if first.is_ascii_digit() {
+        return push_number(rest, is_quoted, words);
+    }
+    if first.is_ascii_alphabetic() || first >= 0x80 {
+        return push_letters(rest, is_quoted, words);
+    }
+    if matches!(first, b',' | b'.' | b'?' | b'!' | b';' | b':') {
+        if let Some(last) = words.last_mut() {
+            last.ends_clause = true;
+        }
+        return 1;
+    }
+    let is_silent = matches!(first, b'\'' | b'[' | b']' | b'_' | b'{' | b'}');
+    let may_be_silent = matches!(first, b'-' | b'(' | b')');
+    if !is_silent && (!may_be_silent || is_operator(rest, words)) {
+        push(words, &rest[..1], Shape::Symbol, is_quoted);
+    }
+    1
+}
+
+/// Whether a dash or bracket stands in a formula: a number or a single letter before or behind it.
+fn is_operator(rest: &str, words: &[RawWord]) -> bool {
+    let next = rest.as_bytes().get(1).copied().unwrap_or(b' ');
+    let previous = words.last();
+    let is_term = |word: &RawWord| word.shape == Shape::Number || word.text.len() == 1;
+    let after = rest.as_bytes().get(2).copied().unwrap_or(b' ');
+    next.is_ascii_digit()
+        || (previous.is_some_and(is_term)
+            && (next.is_ascii_alphabetic() || next == b' ')
+            && !after.is_ascii_alphabetic())
+}
+
+fn push_number<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) -> usize {
+    let bytes = rest.as_bytes();
+    let mut end = 1;
+    while end < bytes.len() {
+        let joins = matches!(bytes[end], b'.' | b',' | b':' | b'/')
+            && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+        if !(bytes[end].is_ascii_digit() || joins) {
+            break;
+        }
+        end += 1;
+    }
+    let tail = bytes[end..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric())
+        .count();
+    push(words, &rest[..end], Shape::Number, is_quoted);
+    if tail > 0 {
+        push(words, &rest[end..end + tail], Shape::Letters, is_quoted);
+    }
+    end + tail
+}
+
+fn push_letters<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) -> usize {
+    let end = letters_end(rest);
+    if end == 0 {
+        return push_other(rest, is_quoted, words);
+    }
+    let run = &rest[..end];
+    let tail = &rest.as_bytes()[end..];
+    if let Some(n) = span_end(rest, end, tail) {
+        push(words, &rest[..n], Shape::Span, is_quoted);
+        return n;
+    }
+    let marks = tail
+        .iter()
+        .take_while(|byte| matches!(byte, b'+' | b'#'))
+        .count();
+    let is_name = marks > 0 && end == 1 || marks == 2;
+    let end = if is_name { end + marks } else { end };
+    let run = if is_name { &rest[..end] } else { run };
+    push(words, run, Shape::Letters, is_quoted);
+    end
+}
+
+/// Bytes of the letters, digits and inner apostrophes at the start; 0 if an unspaced script or no letter begins here.
+fn letters_end(rest: &str) -> usize {
+    let bytes = rest.as_bytes();
+    let mut end = 0;
+    while end < bytes.len() {
+        let byte = bytes[end];
+        let joins = byte == b'\'' && end > 0;
+        let next = bytes.get(end + 1).copied().unwrap_or(b' ');
+        let is_joined = joins && (next.is_ascii_alphabetic() || next >= 0x80);
+        if byte.is_ascii_alphanumeric() || byte == b'_' || is_joined {
+            end += 1;
+        } else if byte >= 0x80 {
+            let c = rest[end..].chars().next().unwrap_or(' ');
+            if is_unspaced(c) || !is_word_char(c) {
+                break;
+            }
+            end += c.len_utf8();
+        } else {
+            break;
+        }
+    }
+    end
+}
+
+/// The end of an address, a path or a file name that begins with these letters.
+fn span_end(rest: &str, end: usize, tail: &[u8]) -> Option<usize> {
+    let next_is_word = tail.get(1).is_some_and(u8::is_ascii_alphanumeric);
+    let is_span = match tail.first() {
+        Some(b'.' | b'@') => next_is_word,
+        Some(b':') => tail.starts_with(b"://"),
+        _ => false,
+    };
+    is_span.then(|| {
+        let run = rest[end..]
+            .bytes()
+            .take_while(|byte| {
+                !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'`' | b',' | b')')
+            })
+            .count();
+        let whole = rest[..end + run].trim_end_matches(['.', '?', '!', ':', ';', '\'']);
+        whole.len()
+    })
+}
+
+/// Characters of unspaced scripts, or one symbol.
+fn push_other<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) -> usize {
+    let run = rest.find(|c: char| !is_unspaced(c)).unwrap_or(rest.len());
+    if run > 0 {
+        push(words, &rest[..run], Shape::Unspaced, is_quoted);
+        return run;
+    }
+    let c = rest.chars().next().unwrap_or(' ');
+    if matches!(
+        c,
+        '，' | '。' | '、' | '；' | '：' | '？' | '！' | '،' | '؟' | '۔' | '।'
+    ) {
+        if let Some(last) = words.last_mut() {
+            last.ends_clause = true;
+        }
+    } else if !c.is_whitespace() && !matches!(c, '«' | '»' | '„' | '“' | '”' | '¿' | '¡' | '・')
+    {
+        push(words, &rest[..c.len_utf8()], Shape::Symbol, is_quoted);
+    }
+    c.len_utf8()
+}
+
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}' | '\u{3041}'..='\u{309f}' | '\u{20000}'..='\u{2ffff}')
+}
+
+fn is_word_char(c: char) -> bool {
+    c.is_alphanumeric()
+        || matches!(c, '\u{900}'..='\u{97f}' | '\u{64b}'..='\u{65f}' | '\u{300}'..='\u{36f}' | 'ー')
+        || unicode_general_category::get_general_category(c)
+            == unicode_general_category::GeneralCategory::NonspacingMark
+}
