@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from typing_extensions import Buffer
+
     from pointsman._native import Decision
 
 Complexity = Literal["lookup", "generation", "reasoning"]
@@ -121,6 +123,9 @@ class Request:
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
         constraints: What the answer must satisfy.
         preferences: Which providers may answer.
+        vector: The caller's own embedding of the request: a contiguous float32 buffer with one axis (a numpy
+            array), 1 to 512 values of any scale, the same number with every request. Alike requests are then
+            sought by it and not by the built-in embedding.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -134,6 +139,7 @@ class Request:
     allowed_models: tuple[str, ...] | None = None
     constraints: Constraints = NO_CONSTRAINTS
     preferences: ProviderPreferences = NO_PREFERENCES
+    vector: Buffer | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +192,7 @@ class Outcome:
         complexity: The decision's label.
         structure: The decision's label.
         task: Name the caller gave the task.
+        features: The decision's `features`; without them a reward teaches only what labels can tell.
         n_input_tokens: Input tokens.
         n_output_tokens: Output tokens of one answer.
         is_cut: Whether the answer was cut short, so that its length is only known to be larger.
@@ -200,6 +207,7 @@ class Outcome:
     complexity: str
     structure: str
     task: str | None = None
+    features: bytes | None = None
     n_input_tokens: int = 0
     n_output_tokens: int | None = None
     is_cut: bool = False

@@ -133,6 +133,11 @@ impl PyDecision {
         self.0.profile().latency.label.name()
     }
 
+    #[getter]
+    fn features<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.features().to_bytes())
+    }
+
     fn model_of(&self, deployment: &str) -> Result<&str, CoreError> {
         let catalog = self.0.catalog();
         Ok(&catalog.model_of(catalog.deployment(deployment)?).name)

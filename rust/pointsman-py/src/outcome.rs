@@ -1,12 +1,13 @@
 //! From `pointsman.types.Outcome` to the core's: attribute by attribute.
 
-use pointsman_core::{Complexity, Domain, Outcome, Structure};
+use pointsman_core::{Complexity, Domain, FeatureVector, Outcome, Structure};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyBytes;
 
-use crate::error::{invalid, of_field};
-use crate::request::{optional_text, text};
+use crate::error::{CoreError, invalid, of_field};
+use crate::request::{optional_text, text, type_name};
 
 const NUMBER: &str = "give a number, or None";
 const WHOLE: &str = "give a whole number >= 0";
@@ -31,6 +32,7 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
             Complexity::name,
         )?,
         structure: label(&structure, "structure", &Structure::ALL, Structure::name)?,
+        features: features(&get(intern!(py, "features"))?)?,
         n_input_tokens: get(intern!(py, "n_input_tokens"))?
             .extract()
             .map_err(of_field("n_input_tokens", WHOLE))?,
@@ -43,6 +45,18 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
         is_error: flag(&get(intern!(py, "is_error"))?, "is_error")?,
         reward: number(&get(intern!(py, "reward"))?, "reward")?,
     })
+}
+
+fn features(value: &Bound<'_, PyAny>) -> PyResult<Option<FeatureVector>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    let Ok(bytes) = value.cast::<PyBytes>() else {
+        let remedy = "give decision.features, which are bytes, or None";
+        return Err(invalid("features", type_name(value), remedy));
+    };
+    let features = FeatureVector::from_bytes(bytes.as_bytes());
+    Ok(Some(features.map_err(CoreError)?))
 }
 
 fn flag(value: &Bound<'_, PyAny>, field: &str) -> PyResult<bool> {

@@ -1,6 +1,7 @@
 //! [`Outcome`]: what came of a decision.
 
 use super::task::Task;
+use super::vector::FeatureVector;
 use crate::error::Error;
 use crate::profile::{Complexity, Domain, Structure};
 
@@ -29,6 +30,8 @@ pub struct Outcome<S> {
     pub complexity: Complexity,
     /// The decision's label.
     pub structure: Structure,
+    /// The decision's features; without them a reward teaches only what labels can tell.
+    pub features: Option<FeatureVector>,
     /// Input tokens.
     pub n_input_tokens: u64,
     /// Output tokens of one answer.
@@ -59,6 +62,7 @@ impl<S: AsRef<str>> Outcome<S> {
             domain,
             complexity,
             structure,
+            features: None,
             n_input_tokens: 0,
             n_output_tokens: None,
             is_cut: false,
@@ -76,6 +80,7 @@ impl<S: AsRef<str>> Outcome<S> {
             complexity: self.complexity,
             structure: self.structure,
             n_input_tokens: self.n_input_tokens,
+            vector: self.features.as_ref(),
         }
     }
 
