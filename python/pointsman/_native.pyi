@@ -150,6 +150,12 @@ class Decision:
     def structure(self) -> str: ...
     @property
     def latency_class(self) -> str: ...
+    @property
+    def features(self) -> bytes:
+        """What was measured of the text, for `Outcome.features`; opaque, 388 bytes without a caller's vector.
+
+        Keep it with the decision: a grade that comes days later, in another process, teaches in full with it.
+        """
     def model_of(self, deployment: str) -> str:
         """Model of a deployment of the catalog this was decided on."""
     def provider_of(self, deployment: str) -> str:

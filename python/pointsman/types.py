@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from typing_extensions import Buffer
+
     from pointsman._native import Decision
 
 Complexity = Literal["lookup", "generation", "reasoning"]
@@ -140,6 +142,9 @@ class Request:
         tenant: Who asks, where a gateway serves several; their sessions are apart.
         constraints: What the answer must satisfy.
         preferences: Which providers may answer.
+        vector: The caller's own embedding of the request: a contiguous float32 buffer with one axis (a numpy
+            array), 1 to 512 values of any scale, the same number with every request. Alike requests are then
+            sought by it and not by the built-in embedding.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -154,6 +159,7 @@ class Request:
     tenant: str | None = None
     constraints: Constraints = NO_CONSTRAINTS
     preferences: ProviderPreferences = NO_PREFERENCES
+    vector: Buffer | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +213,8 @@ class Outcome:
         structure: The decision's label.
         task: Name the caller gave the task.
         decision: The decision that the call carried out; a session it belongs to is warm there now.
+        features: The decision's `features`, for a reward that comes when the decision is gone; without either a
+            reward teaches only what labels can tell.
         n_input_tokens: Input tokens.
         n_cached_input_tokens: Those of them read from the provider's prompt cache; `None`: not reported.
         n_cache_write_tokens: Those of them written to it.
@@ -225,6 +233,7 @@ class Outcome:
     structure: str
     task: str | None = None
     decision: Decision | None = None
+    features: bytes | None = None
     n_input_tokens: int = 0
     n_cached_input_tokens: int | None = None
     n_cache_write_tokens: int = 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pointsman._native import Core, Decision, InvalidInput, InvalidState, UnknownName
@@ -211,6 +214,64 @@ def test_sixty_four_threads_deciding_and_observing_lose_nothing() -> None:
     alone = two_deployments()
     teach(alone, "cheap", n=32 * n_each, reward=1.0, latency_ms=300, n_output_tokens=20)
     assert decide(core).predicted_quality == pytest.approx(decide(alone).predicted_quality, abs=0.01)
+
+
+def test_features_tell_alike_requests_apart_and_outlive_the_process() -> None:
+    core = two_deployments()
+    for i in range(100):
+        for text, reward in (
+            (f"Which cheese comes from valley {i}?", 0.9),
+            (f"Which opera opened hall {i}?", 0.1),
+        ):
+            decision = core.decide(ask(text), now_s=NOW_S, seed=1)
+            told = replace(outcome(core, "cheap", reward=reward), features=bytes(decision.features))
+            core.observe(told, now_s=NOW_S)
+    qualities = [
+        json.loads(core.decide(ask(text), now_s=NOW_S, seed=1).to_json())["candidates"][0]["quality"]
+        for text in ("Which cheese comes from valley 777?", "Which opera opened hall 777?")
+    ]
+    assert qualities[0] > qualities[1] + 0.2
+
+
+def test_a_callers_vector_is_read_from_any_float32_buffer() -> None:
+    core = two_deployments()
+    vector = np.linspace(-1, 1, 8, dtype=np.float32)
+    decisions = [
+        core.decide(replace(QUESTION, vector=one), now_s=NOW_S, seed=1)
+        for one in (vector, array("f", vector.tolist()), memoryview(vector))
+    ]
+    assert decisions[0].features == decisions[1].features == decisions[2].features
+    assert len(decisions[0].features) == len(decide(core).features) + 4 * 8
+    told = replace(outcome(core, "cheap", reward=0.5), features=decisions[0].features)
+    core.observe(told, now_s=NOW_S)
+    with pytest.raises(InvalidInput, match="vector is 9 values: give 8"):
+        core.decide(replace(QUESTION, vector=np.ones(9, np.float32)), now_s=NOW_S, seed=1)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        np.ones(8),
+        np.ones((2, 4), np.float32),
+        np.ones(16, np.float32)[::2],
+        np.full(8, np.nan, np.float32),
+        np.full(8, -np.inf, np.float32),
+        np.ones(0, np.float32),
+        np.ones(513, np.float32),
+        [1.0, 2.0],
+        "eight",
+    ],
+)
+def test_what_is_no_vector_is_refused_by_name(vector: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"^vector is .*: give"):
+        two_deployments().decide(replace(QUESTION, vector=vector), now_s=NOW_S, seed=1)
+
+
+@pytest.mark.parametrize("features", [b"", b"\0" * 388, decide(two_deployments()).features[:-4], 7])
+def test_features_that_no_decision_gave_are_refused(features: Any) -> None:
+    core = two_deployments()
+    with pytest.raises(InvalidInput, match=r"features is .*: give decision.features"):
+        core.observe(replace(outcome(core, "cheap", reward=1.0), features=features), now_s=NOW_S)
 
 
 def test_a_few_lucky_rewards_do_not_displace_the_incumbent_and_many_do() -> None:

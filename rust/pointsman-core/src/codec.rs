@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         let got = header.u32()?;
         if got != version {
             return Err(LearnError::state(format!(
-                "version {got}, expected {version}: save it again with this release"
+                "version {got}, this release reads {version}: start without it and learn anew from the log"
             )));
         }
         let checksum = header.u64()?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Deployment};
+use crate::learned::FeatureVector;
 use crate::length::OutputTokens;
 use crate::plan::Plan;
 use crate::policy::{Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection};
@@ -15,6 +16,7 @@ pub(crate) struct Assessment {
     pub(crate) decision_id: String,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) profile: TaskProfile,
+    pub(crate) features: FeatureVector,
     pub(crate) output_tokens: OutputTokens,
     pub(crate) limits: Limits,
     pub(crate) candidates: Vec<Candidate>,
@@ -145,6 +147,11 @@ impl Decision {
     /// The conversation decided on, if the request named its session; goes with the outcome.
     pub fn prefix(&self) -> Option<SessionPrefix> {
         self.assessment.prefix
+    }
+
+    /// What its outcome must bring along to be learned from in full.
+    pub fn features(&self) -> &FeatureVector {
+        &self.assessment.features
     }
 
     /// The deployment of the baseline model that the baseline is priced at.

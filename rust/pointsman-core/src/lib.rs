@@ -63,7 +63,7 @@ pub use error::{Error, ErrorKind};
 pub use features::{Features, Language};
 pub use latency::Latency;
 pub use learn_error::LearnError;
-pub use learned::Outcome;
+pub use learned::{FeatureVector, Outcome};
 pub use length::OutputTokens;
 pub use plan::Plan;
 pub use policy::explore;

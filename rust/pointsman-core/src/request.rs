@@ -337,6 +337,9 @@ pub struct Request<S> {
     pub constraints: Constraints<S>,
     /// Which providers may answer.
     pub preferences: ProviderPreferences<S>,
+    /// The caller's own embedding of the request, 1 to 512 values of any scale; it takes the place of the built-in
+    /// one where alike requests are sought. The same length with every request.
+    pub vector: Option<Vec<f32>>,
 }
 
 impl<S> Request<S> {
@@ -357,6 +360,7 @@ impl<S> Request<S> {
             session_id: None,
             constraints: Constraints::default(),
             preferences: ProviderPreferences::default(),
+            vector: None,
         }
     }
 }

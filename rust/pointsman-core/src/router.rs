@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::features::Features;
 use crate::heads;
 use crate::identity::decision_id;
-use crate::learned::{Learned, Outcome, Task};
+use crate::learned::{FeatureVector, Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
 use crate::policy::{self, Candidate, Chance, Choice, Limits};
@@ -259,7 +259,9 @@ impl Table {
         let decision_id = decision_id(catalog.version(), request, now_s, seed)?;
         let features = Features::extract(request);
         let profile = classify(&features, &facts(request));
-        let task = Task::new(&profile, limits.task.as_deref(), features.foreign_share());
+        let vector = FeatureVector::new(&features, request.vector.as_deref())?;
+        let task_name = limits.task.as_deref();
+        let task = Task::new(&profile, task_name, features.foreign_share(), &vector);
         let mut beliefs = self.believe(&task, now_s)?;
         let chain = Chain::of(request);
         if let Some(chain) = &chain {
@@ -279,6 +281,7 @@ impl Table {
             decision_id,
             catalog: Arc::clone(catalog),
             profile,
+            features: vector,
             output_tokens: limits
                 .max_output_tokens
                 .map_or(prior, |limit| prior.capped(limit)),

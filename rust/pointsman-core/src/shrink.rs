@@ -8,7 +8,7 @@ use crate::learn_error::{LearnError, within};
 
 /// A quality drawn towards its anchor: `anchor + tau2 / (sd^2 + tau2) * (mean - anchor)`.
 ///
-/// `between_variance` (`tau2`) is how much true qualities differ from their anchors, see [`between_variance`].
+/// `between_variance` (`tau2`) is how much true qualities differ from their anchors.
 ///
 /// # Errors
 ///
@@ -41,43 +41,6 @@ pub fn shrink(mean: f64, sd: f64, anchor: f64, between_variance: f64) -> Result<
     Ok(anchor + between_variance / (noise + between_variance) * (mean - anchor))
 }
 
-/// How much true qualities differ from their anchors: the spread of the predictions less their own noise, not below 0.
-///
-/// `deviations` are `mean - anchor`; empty input has variance 0.
-///
-/// # Errors
-///
-/// Lengths that differ, a value that is not finite.
-///
-/// # Example
-///
-/// ```
-/// use pointsman_core::shrink::between_variance;
-///
-/// let variance = between_variance(&[0.2, -0.2], &[0.1, 0.1]).unwrap();
-/// assert!((variance - 0.03).abs() < 1e-12);
-/// assert_eq!(between_variance(&[0.05, -0.05], &[0.1, 0.1]).unwrap(), 0.0);
-/// ```
-pub fn between_variance(deviations: &[f64], sds: &[f64]) -> Result<f64, LearnError> {
-    if deviations.len() != sds.len() {
-        let got = format!("{} deviations, {} sds", deviations.len(), sds.len());
-        return Err(LearnError::invalid("sds", got, "give one per deviation"));
-    }
-    let mut excess = 0.0;
-    for (deviation, sd) in deviations.iter().zip(sds) {
-        within(
-            "deviation",
-            *deviation,
-            -1.0,
-            1.0,
-            "give a difference of qualities",
-        )?;
-        within("sd", *sd, 0.0, 1e3, "give a deviation >= 0")?;
-        excess += deviation * deviation - sd * sd;
-    }
-    Ok((excess / deviations.len().max(1) as f64).max(0.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +48,6 @@ mod tests {
     #[test]
     fn invalid_values_are_errors() {
         assert!(shrink(0.5, f64::NAN, 0.5, 0.1).is_err());
-        assert!(between_variance(&[0.1], &[]).is_err());
+        assert!(shrink(0.5, 0.1, 0.5, -1.0).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! `Decision` and `Infeasible`: getters over the core's.
 
-use pointsman_core::{Decision, Infeasible, SessionPrefix};
+use pointsman_core::{Decision, FeatureVector, Infeasible, SessionPrefix};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -13,6 +13,10 @@ pub(crate) struct PyDecision(Decision);
 impl PyDecision {
     pub(crate) fn new(decision: Decision) -> Self {
         Self(decision)
+    }
+
+    pub(crate) fn feature_vector(&self) -> &FeatureVector {
+        self.0.features()
     }
 
     pub(crate) fn prefix(&self) -> Option<SessionPrefix> {
@@ -135,6 +139,11 @@ impl PyDecision {
     #[getter]
     fn latency_class(&self) -> &str {
         self.0.profile().latency.label.name()
+    }
+
+    #[getter]
+    fn features<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.features().to_bytes())
     }
 
     fn model_of(&self, deployment: &str) -> Result<&str, CoreError> {

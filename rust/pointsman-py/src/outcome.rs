@@ -1,12 +1,13 @@
 //! From `pointsman.types.Outcome` to the core's: attribute by attribute.
 
-use pointsman_core::{Complexity, Domain, Outcome, SessionPrefix, Structure};
+use pointsman_core::{Complexity, Domain, FeatureVector, Outcome, Structure};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
+use pyo3::types::PyBytes;
 
 use crate::decision::PyDecision;
-use crate::error::{invalid, of_field};
+use crate::error::{CoreError, invalid, of_field};
 use crate::request::{optional_text, text, type_name};
 
 const NUMBER: &str = "give a number, or None";
@@ -18,6 +19,8 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
     let number = |value: &Bound<'_, PyAny>, field| -> PyResult<Option<f64>> {
         value.extract().map_err(of_field(field, NUMBER))
     };
+    let decided = get(intern!(py, "decision"))?;
+    let decided = decision(&decided)?;
     let domain = get(intern!(py, "domain"))?;
     let complexity = get(intern!(py, "complexity"))?;
     let structure = get(intern!(py, "structure"))?;
@@ -32,6 +35,7 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
             Complexity::name,
         )?,
         structure: label(&structure, "structure", &Structure::ALL, Structure::name)?,
+        features: features(&get(intern!(py, "features"))?, decided)?,
         n_input_tokens: get(intern!(py, "n_input_tokens"))?
             .extract()
             .map_err(of_field("n_input_tokens", WHOLE))?,
@@ -47,7 +51,7 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
         n_reasoning_tokens: get(intern!(py, "n_reasoning_tokens"))?
             .extract()
             .map_err(of_field("n_reasoning_tokens", WHOLE))?,
-        prefix: prefix(&get(intern!(py, "decision"))?)?,
+        prefix: decided.and_then(|decision| decision.get().prefix()),
         is_cut: flag(&get(intern!(py, "is_cut"))?, "is_cut")?,
         ttft_ms: number(&get(intern!(py, "ttft_ms"))?, "ttft_ms")?,
         latency_ms: number(&get(intern!(py, "latency_ms"))?, "latency_ms")?,
@@ -56,19 +60,30 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
     })
 }
 
-fn prefix(decision: &Bound<'_, PyAny>) -> PyResult<Option<SessionPrefix>> {
-    if decision.is_none() {
+fn decision<'a, 'py>(value: &'a Bound<'py, PyAny>) -> PyResult<Option<&'a Bound<'py, PyDecision>>> {
+    if value.is_none() {
         return Ok(None);
     }
-    let decision = decision.cast::<PyDecision>().map_err(|_| {
-        let seen = type_name(decision);
-        invalid(
-            "decision",
-            seen,
-            "give the Decision of Core.decide, or None",
-        )
-    })?;
-    Ok(decision.get().prefix())
+    value.cast::<PyDecision>().map(Some).map_err(|_| {
+        let remedy = "give the Decision of Core.decide, or None";
+        invalid("decision", type_name(value), remedy)
+    })
+}
+
+/// Those given; else those of the decision, if it is given.
+fn features(
+    value: &Bound<'_, PyAny>,
+    decision: Option<&Bound<'_, PyDecision>>,
+) -> PyResult<Option<FeatureVector>> {
+    if value.is_none() {
+        return Ok(decision.map(|decision| decision.get().feature_vector().clone()));
+    }
+    let Ok(bytes) = value.cast::<PyBytes>() else {
+        let remedy = "give decision.features, which are bytes, or None";
+        return Err(invalid("features", type_name(value), remedy));
+    };
+    let features = FeatureVector::from_bytes(bytes.as_bytes());
+    Ok(Some(features.map_err(CoreError)?))
 }
 
 fn flag(value: &Bound<'_, PyAny>, field: &str) -> PyResult<bool> {

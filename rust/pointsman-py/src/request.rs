@@ -4,6 +4,7 @@ use pointsman_core::{
     Attachment, Constraints, Conversation, ProviderPreferences, Request, ResponseFormat, Role,
     SortBy,
 };
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -74,7 +75,31 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
         )?,
         constraints: constraints(&get(intern!(py, "constraints"))?)?,
         preferences: preferences(&get(intern!(py, "preferences"))?)?,
+        vector: vector(&get(intern!(py, "vector"))?)?,
     })
+}
+
+/// Any contiguous buffer of f32 with one axis (a numpy array, an `array.array`), read in place.
+fn vector(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f32>>> {
+    const REMEDY: &str = "give a contiguous numpy array of float32 with one axis, or None \
+                          (np.ascontiguousarray(v, np.float32))";
+    if value.is_none() {
+        return Ok(None);
+    }
+    let Ok(buffer) = PyBuffer::<f32>::get(value) else {
+        let got = format!("{}, not of float32", type_name(value));
+        return Err(invalid("vector", got, REMEDY));
+    };
+    if buffer.dimensions() != 1 {
+        let got = format!("of {} axes", buffer.dimensions());
+        return Err(invalid("vector", got, REMEDY));
+    }
+    let Some(values) = buffer.as_slice(value.py()) else {
+        return Err(invalid("vector", "not contiguous", REMEDY));
+    };
+    Ok(Some(
+        values.iter().map(pyo3::buffer::ReadOnlyCell::get).collect(),
+    ))
 }
 
 fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {

@@ -8,7 +8,7 @@ mod reading;
 use crate::catalog::{Capabilities, Capability};
 use crate::embed::DIM;
 use crate::grams::Grams;
-use crate::lexicon::N_CUES;
+use crate::lexicon::{Cue, N_CUES};
 use crate::request::{Attachment, Request, ResponseFormat};
 use crate::tokens;
 use reading::{Reading, SCRIPTS};
@@ -117,6 +117,20 @@ impl Features {
     /// Share of the last user message's bytes that are not ASCII, in [0, 1].
     pub(crate) fn foreign_share(&self) -> f32 {
         self.dense[3 * N_CUES + Measure::ForeignShare as usize]
+    }
+
+    /// A cue's count over the whole conversation, faded.
+    pub(crate) fn cue(&self, cue: Cue) -> f32 {
+        self.dense[cue as usize]
+    }
+
+    pub(crate) fn measure(&self, measure: Measure) -> f32 {
+        self.dense[3 * N_CUES + measure as usize]
+    }
+
+    /// Embedding of the conversation without its system prompts: of unit length, or zero where there is no text.
+    pub fn embedding(&self) -> &[f32] {
+        &self.dense[N_DENSE - 2 * DIM..N_DENSE - DIM]
     }
 
     /// Buckets of hashed n-grams with their weights, a vector of unit length; a bucket may occur many times.

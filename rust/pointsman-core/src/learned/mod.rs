@@ -7,9 +7,11 @@ mod outcome;
 mod speed;
 mod state;
 mod task;
+mod vector;
 
 pub use outcome::Outcome;
 pub(crate) use task::Task;
+pub use vector::FeatureVector;
 
 use crate::belief::{Belief, Beliefs};
 use crate::catalog::{Capability, Catalog, Deployment, Model};
@@ -19,16 +21,12 @@ use crate::learn_error::LearnError;
 use crate::length::OutputTokens;
 use crate::length_model::LengthModel;
 use crate::prompt_cache::CacheHabit;
-use crate::quality::{
-    Arm, Context, Estimate, NeighbourConfig, Quality, QualityConfig, QualityEstimator,
-};
-use crate::shrink::{between_variance, shrink};
-use task::N_FEATURES;
+use crate::quality::{Arm, Context, Estimate, Quality, QualityConfig, QualityEstimator};
+use task::{N_FEATURES, N_QUALITY_FEATURES};
+use vector::{N_HAND, N_OWN};
 
 /// Forgetting of the slope of lengths: half after about two months (as qualities, `QualityConfig::new`).
 const RATE_PER_S: f64 = 0.01 / 86_400.0;
-/// No vector is at hand yet, so the ring of neighbours stays empty.
-const NO_VECTOR: [f32; 1] = [0.0];
 
 /// What was learned, in the order of a catalog's deployments and models.
 #[derive(Clone, Debug)]
@@ -40,6 +38,8 @@ pub(crate) struct Learned {
     reasonings: LengthModel,
     cache_habits: Vec<CacheHabit>,
     qualities: QualityEstimator,
+    /// Values of the callers' vectors that neighbours are sought by; 0: by the built-in embedding.
+    n_given: usize,
 }
 
 impl Learned {
@@ -52,7 +52,8 @@ impl Learned {
             lengths: LengthModel::new(catalog.models().len(), N_FEATURES, RATE_PER_S)?,
             reasonings: LengthModel::new(catalog.models().len(), N_FEATURES, RATE_PER_S)?,
             cache_habits: vec![CacheHabit::default(); catalog.deployments().len()],
-            qualities: QualityEstimator::new(quality_config(), &arms(catalog))?,
+            qualities: QualityEstimator::new(quality_config(0), &arms(catalog))?,
+            n_given: 0,
         })
     }
 
@@ -72,6 +73,7 @@ impl Learned {
             .collect::<Vec<_>>();
         adapted.lengths = self.lengths.rearranged(&places(&names, new));
         adapted.reasonings = self.reasonings.rearranged(&places(&names, new));
+        adapted.n_given = self.n_given;
         adapted.qualities = self.qualities.clone();
         adapted.qualities.set_arms(&arms(new))?;
         Ok(adapted)
@@ -84,6 +86,7 @@ impl Learned {
         task: &Task<'_>,
         now_s: f64,
     ) -> Result<Beliefs, Error> {
+        self.check(task)?;
         let features = task.features();
         let prior = |deployment: &Deployment| registry_prior(catalog, deployment, task);
         let believe = |(index, deployment): (usize, &Deployment)| {
@@ -115,7 +118,7 @@ impl Learned {
             n_rewards: 0.0,
         };
         if self.qualities.has_outcomes() {
-            self.grade(&mut beliefs, task, &features, now_s)?;
+            self.grade(&mut beliefs, task, now_s)?;
         }
         Ok(beliefs)
     }
@@ -158,23 +161,18 @@ impl Learned {
     }
 
     /// Puts estimates, shrunken to their slice, in the place of priors wherever a model has rewards.
-    fn grade(
-        &self,
-        beliefs: &mut Beliefs,
-        task: &Task<'_>,
-        features: &[f32],
-        now_s: f64,
-    ) -> Result<(), LearnError> {
+    fn grade(&self, beliefs: &mut Beliefs, task: &Task<'_>, now_s: f64) -> Result<(), LearnError> {
         let priors: Vec<f64> = beliefs
             .each
             .iter()
             .map(|belief| belief.prior.mean)
             .collect();
+        let (features, key) = (task.quality_features(), self.key(task));
         let context = Context {
             slice: task.slice(),
             priors: &priors,
-            features,
-            vector: &NO_VECTOR,
+            features: &features,
+            vector: &key,
         };
         let known: Vec<usize> = (0..priors.len())
             .filter(|arm| self.qualities.is_known(*arm))
@@ -184,16 +182,10 @@ impl Learned {
             .predict_into(&context, now_s, &mut estimates)?;
         self.qualities
             .widen_into(&context, &known, now_s, &mut estimates)?;
-        let deviation = |arm: &usize| estimates[*arm].mean - estimates[*arm].parts.slice;
-        let deviations: Vec<f64> = known.iter().map(deviation).collect();
-        let sds: Vec<f64> = known.iter().map(|arm| estimates[*arm].sd).collect();
-        let variance = between_variance(&deviations, &sds)?;
+        self.qualities.shrink_into(&mut estimates)?;
         for arm in known {
-            let Estimate {
-                mean, sd, parts, ..
-            } = estimates[arm];
-            let mean = shrink(mean, sd, parts.slice, variance)?;
-            beliefs.each[arm].quality = Quality::with_sd(mean, sd);
+            let Estimate { mean, sd, lcb, .. } = estimates[arm];
+            beliefs.each[arm].quality = Quality { mean, sd, lcb };
         }
         beliefs.n_rewards = self.qualities.n_outcomes(context.slice, now_s);
         Ok(())
@@ -211,6 +203,7 @@ impl Learned {
         check_time(now_s)?;
         let arm = catalog.deployment_index(outcome.deployment.as_ref())?;
         let task = outcome.task();
+        self.check(&task)?;
         self.speeds[arm].learn(outcome, now_s)?;
         if outcome.is_error {
             return Ok(());
@@ -228,11 +221,13 @@ impl Learned {
         if let Some(reward) = outcome.reward {
             let prior = |deployment: &Deployment| registry_prior(catalog, deployment, &task).mean;
             let priors: Vec<f64> = catalog.deployments().iter().map(prior).collect();
+            self.take_vectors(&task)?;
+            let (features, key) = (task.quality_features(), self.key(&task));
             let context = Context {
                 slice: task.slice(),
                 priors: &priors,
                 features: &features,
-                vector: &NO_VECTOR,
+                vector: &key,
             };
             self.qualities.observe(&context, arm, reward, 1.0, now_s)?;
         }
@@ -264,6 +259,33 @@ impl Learned {
         let (prior, n_said) = (task.length_prior(), n_said as f64);
         self.lengths
             .observe(features, index, prior, n_said, outcome.is_cut, now_s)
+    }
+
+    /// Refuses a caller's vector that cannot be compared to those learned from.
+    fn check(&self, task: &Task<'_>) -> Result<(), Error> {
+        let n_given = task.vector.map_or(0, FeatureVector::n_given);
+        if n_given == 0 || self.n_given == 0 || n_given == self.n_given {
+            return Ok(());
+        }
+        let got = format!("{n_given} values");
+        let remedy = format!("give {}, as the requests learned from had", self.n_given);
+        Err(Error::invalid("vector", got, remedy))
+    }
+
+    /// What neighbours are sought by; zeros, which have none, where the task lacks it.
+    fn key(&self, task: &Task<'_>) -> Vec<f32> {
+        let key = task.vector.and_then(|vector| vector.key(self.n_given));
+        key.unwrap_or_else(|| vec![0.0; n_dimensions(self.n_given)])
+    }
+
+    /// Seeks neighbours by callers' vectors from the first graded one on; what was sought by before is dropped.
+    fn take_vectors(&mut self, task: &Task<'_>) -> Result<(), LearnError> {
+        let n_given = task.vector.map_or(0, FeatureVector::n_given);
+        if n_given > 0 && self.n_given == 0 {
+            self.qualities.set_dimensions(n_dimensions(n_given))?;
+            self.n_given = n_given;
+        }
+        Ok(())
     }
 
     /// The first moment at which a cached speed is out of date.
@@ -321,14 +343,18 @@ fn place<T>(items: &[T], is_it: impl Fn(&T) -> bool) -> Option<usize> {
 }
 
 /// The precision is chosen so that before any reward a residual's deviation, 0.13, is that of the slice's own belief.
-fn quality_config() -> QualityConfig {
-    let config = QualityConfig::new(N_FEATURES, NO_VECTOR.len());
+fn quality_config(n_given: usize) -> QualityConfig {
     QualityConfig {
-        lambda: 40.0,
-        neighbours: NeighbourConfig {
-            n_entries: 0,
-            ..config.neighbours
-        },
-        ..config
+        lambda: 60.0,
+        ..QualityConfig::new(N_QUALITY_FEATURES, n_dimensions(n_given))
+    }
+}
+
+/// Length of what neighbours are sought by.
+fn n_dimensions(n_given: usize) -> usize {
+    if n_given == 0 {
+        N_OWN
+    } else {
+        N_HAND + n_given
     }
 }

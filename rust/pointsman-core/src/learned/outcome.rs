@@ -1,6 +1,7 @@
 //! [`Outcome`]: what came of a decision.
 
 use super::task::Task;
+use super::vector::FeatureVector;
 use crate::error::Error;
 use crate::profile::{Complexity, Domain, Structure};
 use crate::session::SessionPrefix;
@@ -30,6 +31,8 @@ pub struct Outcome<S> {
     pub complexity: Complexity,
     /// The decision's label.
     pub structure: Structure,
+    /// The decision's features; without them a reward teaches only what labels can tell.
+    pub features: Option<FeatureVector>,
     /// Input tokens.
     pub n_input_tokens: u64,
     /// Those of them read from the provider's prompt cache; `None`: not reported.
@@ -68,6 +71,7 @@ impl<S: AsRef<str>> Outcome<S> {
             domain,
             complexity,
             structure,
+            features: None,
             n_input_tokens: 0,
             n_cached_input_tokens: None,
             n_cache_write_tokens: 0,
@@ -90,6 +94,7 @@ impl<S: AsRef<str>> Outcome<S> {
             structure: self.structure,
             n_input_tokens: self.n_input_tokens,
             foreign_share: 0.0,
+            vector: self.features.as_ref(),
         }
     }
 

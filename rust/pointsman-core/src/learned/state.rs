@@ -1,5 +1,6 @@
 //! Save and load of [`Learned`]: versioned, checksummed, matched to a catalog by name.
 
+use super::vector::MAX_GIVEN;
 use super::{Learned, arms, place, places, quality_config};
 use crate::catalog::Catalog;
 use crate::codec::{Reader, Writer};
@@ -30,6 +31,7 @@ impl Learned {
             .for_each(|model| writer.text(&model.name));
         self.lengths.save(&mut writer);
         self.reasonings.save(&mut writer);
+        writer.len(self.n_given);
         writer.bytes(&self.qualities.save());
         writer.seal(MAGIC, VERSION)
     }
@@ -62,8 +64,14 @@ impl Learned {
         self.lengths = lengths.rearranged(&places(&names, catalog));
         let reasonings = LengthModel::load(&mut reader, &self.reasonings, n_models)?;
         self.reasonings = reasonings.rearranged(&places(&names, catalog));
+        self.n_given = reader.number()?;
+        if self.n_given > MAX_GIVEN {
+            let problem = format!("vectors of {} values, at most {MAX_GIVEN}", self.n_given);
+            return Err(LearnError::state(problem));
+        }
         let qualities = reader.bytes()?;
-        self.qualities = QualityEstimator::load(quality_config(), &arms(catalog), qualities)?;
+        let config = quality_config(self.n_given);
+        self.qualities = QualityEstimator::load(config, &arms(catalog), qualities)?;
         reader.end()
     }
 }
@@ -75,8 +83,10 @@ mod tests {
 
     use super::*;
     use crate::explore::uniform;
-    use crate::learned::{Outcome, Task};
+    use crate::features::Features;
+    use crate::learned::{FeatureVector, Outcome, Task};
     use crate::profile::{Complexity, Domain, Structure};
+    use crate::request::{Conversation, Request};
 
     const NOW_S: f64 = 1.7e9;
 
@@ -90,6 +100,12 @@ mod tests {
         Catalog::from_json(document).unwrap()
     }
 
+    fn features(step: u32) -> FeatureVector {
+        let text = format!("Who wrote book {step} of the trilogy?");
+        let features = Features::extract(&Request::new(Conversation::user(text)));
+        FeatureVector::new(&features, None).unwrap()
+    }
+
     fn taught(catalog: &Catalog) -> Learned {
         let mut learned = Learned::new(catalog).unwrap();
         for step in 0..40_u32 {
@@ -101,6 +117,7 @@ mod tests {
                 ttft_ms: Some(100.0 + f64::from(step)),
                 latency_ms: Some(2_000.0),
                 reward: Some(f64::from(step % 3) / 2.0),
+                features: (step % 4 > 0).then(|| features(step)),
                 ..Outcome::new("d", Domain::Code, Complexity::Lookup, Structure::Text)
             };
             let now_s = NOW_S + f64::from(step) * 60.0;
@@ -123,6 +140,7 @@ mod tests {
     fn a_forged_state_is_refused_or_harmless() {
         let catalog = catalog();
         let saved = taught(&catalog).save(&catalog);
+        let vector = features(3);
         let task = Task {
             name: None,
             domain: Domain::Code,
@@ -130,6 +148,7 @@ mod tests {
             structure: Structure::Text,
             n_input_tokens: 100,
             foreign_share: 0.0,
+            vector: Some(&vector),
         };
         let mut n_loaded = 0;
         for seed in 0..3_000 {

@@ -2,6 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::vector::{FeatureVector, N_EMBEDDED, N_HAND};
 use crate::length::OutputTokens;
 use crate::length_model::LengthPrior;
 use crate::profile::{Complexity, Domain, Structure, TaskProfile};
@@ -10,8 +11,14 @@ use crate::tokens::TokenFamily;
 /// Length of [`Task::features`].
 pub(super) const N_FEATURES: usize =
     2 + Complexity::ALL.len() + Domain::ALL.len() + Structure::ALL.len();
+/// Length of [`Task::quality_features`]: what a decision has time for.
+pub(super) const N_QUALITY_FEATURES: usize = 64;
+/// Hand features among them, and dimensions of the embedding.
+const N_HAND_SEEN: usize = 23;
+const N_EMBEDDED_SEEN: usize = N_QUALITY_FEATURES - N_FEATURES - N_HAND_SEEN;
+const _: () = assert!(N_HAND_SEEN <= N_HAND && N_EMBEDDED_SEEN <= N_EMBEDDED);
 
-/// The labels of a request, its size and the task's name.
+/// The labels of a request, its size, the task's name and what is measured of its text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task<'a> {
     pub(crate) name: Option<&'a str>,
@@ -21,10 +28,17 @@ pub(crate) struct Task<'a> {
     pub(crate) n_input_tokens: u64,
     /// Share of bytes that are not ASCII, in [0, 1].
     pub(crate) foreign_share: f32,
+    /// `None` for an outcome that came without: it teaches what can be taught by labels.
+    pub(crate) vector: Option<&'a FeatureVector>,
 }
 
 impl<'a> Task<'a> {
-    pub(crate) fn new(profile: &TaskProfile, name: Option<&'a str>, foreign_share: f32) -> Self {
+    pub(crate) fn new(
+        profile: &TaskProfile,
+        name: Option<&'a str>,
+        foreign_share: f32,
+        vector: &'a FeatureVector,
+    ) -> Self {
         Self {
             name,
             domain: profile.domain.label,
@@ -32,6 +46,7 @@ impl<'a> Task<'a> {
             structure: profile.structure.label,
             n_input_tokens: profile.n_input_tokens,
             foreign_share,
+            vector: Some(vector),
         }
     }
 
@@ -68,6 +83,19 @@ impl<'a> Task<'a> {
         (self.n_input_tokens as f64 * ratio).round() as u64
     }
 
+    /// [`Self::features`], hand features and the head of the embedding; zeros where nothing was measured.
+    pub(super) fn quality_features(&self) -> [f32; N_QUALITY_FEATURES] {
+        let mut features = [0.0; N_QUALITY_FEATURES];
+        let (labels, text) = features.split_at_mut(N_FEATURES);
+        labels.copy_from_slice(&self.features());
+        if let Some(vector) = self.vector {
+            let (hand, embedding) = text.split_at_mut(N_HAND_SEEN);
+            hand.copy_from_slice(&vector.hand()[..N_HAND_SEEN]);
+            embedding.copy_from_slice(&vector.embedding()[..N_EMBEDDED_SEEN]);
+        }
+        features
+    }
+
     pub(super) fn output_tokens(&self) -> OutputTokens {
         OutputTokens::prior(self.structure, self.complexity)
     }
@@ -100,6 +128,7 @@ mod tests {
         structure: Structure::Text,
         n_input_tokens: 400,
         foreign_share: 0.0,
+        vector: None,
     };
 
     #[test]

@@ -3,9 +3,13 @@
 //! Start at [`QualityEstimator`]. The parts are public so that each can be measured alone.
 
 mod arms;
+mod between;
+mod cells;
+mod codes;
 mod context;
 mod estimate;
 mod estimator;
+mod hits;
 mod matrix;
 mod neighbours;
 mod platt;
@@ -15,7 +19,6 @@ mod settings;
 mod slice;
 mod stack;
 mod state;
-mod vectors;
 
 pub use arms::Arm;
 pub use context::Context;

@@ -3,8 +3,10 @@
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 use crate::quality::arms::Places;
+use crate::quality::cells::Cells;
+use crate::quality::codes::Codes;
+use crate::quality::hits::{Hit, Hits};
 use crate::quality::settings::NeighbourConfig;
-use crate::quality::vectors::{Hits, Query, Vectors};
 
 /// Most outcomes kept of one entry; a race or a replay grades many models on the same request.
 const MAX_OUTCOMES: usize = 64;
@@ -38,7 +40,7 @@ pub(crate) struct Support {
 pub struct Neighbours {
     config: NeighbourConfig,
     rate_per_s: f64,
-    vectors: Vectors,
+    vectors: Cells,
     entries: Vec<Entry>,
     /// The place written next once the ring is full.
     next: usize,
@@ -58,7 +60,7 @@ impl Neighbours {
         Ok(Self {
             config,
             rate_per_s,
-            vectors: Vectors::new(config.n_dimensions),
+            vectors: Cells::new(config.n_dimensions),
             entries: Vec::new(),
             next: 0,
             last: 0,
@@ -109,22 +111,19 @@ impl Neighbours {
 
     /// Adds the neighbours' weights and rewards per model; models beyond `out` are left out.
     pub(crate) fn support_into(&self, vector: &[f32], now_s: f64, out: &mut [Support]) {
-        let Some(query) = self.query(vector) else {
+        if self.is_empty() {
+            return;
+        }
+        let Some(codes) = Codes::new(vector) else {
             return;
         };
-        let mut hits = Hits::new();
-        let n = self.config.n_neighbours;
-        self.vectors.search(&query, n, &mut hits);
-        self.add_up(&hits, now_s, out);
+        let mut hits = Hits::new(self.config.n_neighbours);
+        self.vectors.search(&codes, &mut hits);
+        self.add_up(hits.finish(), now_s, out);
     }
 
-    fn query(&self, vector: &[f32]) -> Option<Query> {
-        (!self.is_empty()).then(|| Query::new(vector)).flatten()
-    }
-
-    fn add_up(&self, hits: &Hits, now_s: f64, out: &mut [Support]) {
-        let hits = hits.as_slice();
-        let Some(nearest) = hits.first().map(|hit| hit.similarity()) else {
+    fn add_up(&self, hits: &[Hit], now_s: f64, out: &mut [Support]) {
+        let Some(nearest) = hits.iter().max().map(|hit| hit.similarity()) else {
             return;
         };
         for hit in hits {
@@ -173,15 +172,15 @@ impl Neighbours {
             reward: reward as f32,
             weight: weight as f32,
         };
-        match Query::new(vector) {
-            Some(query) if self.config.n_entries > 0 => self.put(&query, outcome, now_s),
+        match Codes::new(vector) {
+            Some(codes) if self.config.n_entries > 0 => self.put(&codes, outcome, now_s),
             _ => {}
         }
         Ok(())
     }
 
-    fn put(&mut self, query: &Query, outcome: Outcome, now_s: f64) {
-        if self.joins_last(query, outcome) {
+    fn put(&mut self, codes: &Codes, outcome: Outcome, now_s: f64) {
+        if self.joins_last(codes, outcome) {
             self.entries[self.last].outcomes.push(outcome);
             return;
         }
@@ -190,7 +189,7 @@ impl Neighbours {
         } else {
             self.next
         };
-        self.vectors.put(place, query);
+        self.vectors.put(place, codes);
         if place == self.len() {
             self.entries.push(Entry::default());
         }
@@ -202,8 +201,8 @@ impl Neighbours {
         self.next = (place + 1) % self.config.n_entries;
     }
 
-    fn joins_last(&self, query: &Query, outcome: Outcome) -> bool {
-        self.vectors.holds(self.last, query)
+    fn joins_last(&self, codes: &Codes, outcome: Outcome) -> bool {
+        self.vectors.holds(self.last, codes)
             && self.entries.get(self.last).is_some_and(|entry| {
                 let outcomes = &entry.outcomes;
                 outcomes.len() < MAX_OUTCOMES

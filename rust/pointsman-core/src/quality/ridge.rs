@@ -92,12 +92,22 @@ impl Ridge {
 
     /// Variance of the expectation, `sigma^2 phi' A^-1 phi`; grows with silence up to that of the prior. `O(d^2)`.
     pub fn variance(&self, features: &[f32], now_s: f64) -> f64 {
+        self.noise_variance() * self.leverage(features, now_s)
+    }
+
+    /// `phi' A^-1 phi`, at most that of the prior. `O(d^2)`.
+    pub(crate) fn leverage(&self, features: &[f32], now_s: f64) -> f64 {
         let phi = widened(features);
         let phi = &phi[..self.n_features];
         let kept = self.kept(now_s).max(1e-9);
         let rows = self.inverse.chunks_exact(self.n_features);
         let known: f64 = rows.zip(phi).map(|(row, x)| x * dot(row, phi)).sum();
-        self.noise_variance() * (known / kept).clamp(0.0, dot(phi, phi) / self.lambda)
+        (known / kept).clamp(0.0, dot(phi, phi) / self.lambda)
+    }
+
+    /// Residuals learned, faded by their age.
+    pub(crate) fn n_outcomes(&self, now_s: f64) -> f64 {
+        self.noise.0 * self.kept(now_s)
     }
 
     /// Variance of one residual around its expectation.

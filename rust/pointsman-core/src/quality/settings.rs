@@ -1,15 +1,16 @@
 //! [`QualityConfig`] and [`NeighbourConfig`]: how quickly is learned, how quickly forgotten, whose outcomes count.
 
 use crate::learn_error::{LearnError, within};
-use crate::quality::vectors::{MAX_DIMENSIONS, MAX_NEIGHBOURS};
+use crate::quality::codes::MAX_DIMENSIONS;
+use crate::quality::hits::MAX_NEIGHBOURS;
 
-/// Most entries of the ring: what a flat scan reads in a tenth of a millisecond.
+/// Most entries of the ring: what some megabytes hold.
 pub const MAX_ENTRIES: usize = 20_000;
 
 /// How neighbours are sought and weighed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NeighbourConfig {
-    /// Dimensions of the vectors, 1..=512.
+    /// Dimensions of the vectors, 1..=544.
     pub n_dimensions: usize,
     /// Entries kept, 1..=20,000; 0 keeps none.
     pub n_entries: usize,
@@ -27,7 +28,7 @@ impl NeighbourConfig {
             n,
             1.0,
             MAX_DIMENSIONS as f64,
-            "give 1 to 512",
+            "give 1 to 544",
         )?;
         let n = self.n_entries as f64;
         within("n_entries", n, 0.0, MAX_ENTRIES as f64, "give 0 to 20,000")?;

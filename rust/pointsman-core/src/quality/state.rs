@@ -8,7 +8,7 @@ use crate::quality::platt::Platt;
 use crate::quality::settings::QualityConfig;
 
 const MAGIC: [u8; 4] = *b"PMQE";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl QualityEstimator {
     /// All that was learned, as bytes.
@@ -19,6 +19,7 @@ impl QualityEstimator {
         writer.len(self.config.neighbours.n_entries);
         self.arms.save(&mut writer);
         self.slices.save(&mut writer);
+        self.design.save(&mut writer);
         for ridge in &self.ridges {
             writer.u32(u32::from(!ridge.is_empty()));
             if !ridge.is_empty() {
@@ -27,6 +28,7 @@ impl QualityEstimator {
         }
         self.platts.iter().for_each(|platt| platt.save(&mut writer));
         self.stack.save(&mut writer);
+        self.between.save(&mut writer);
         self.ring.save(&mut writer);
         writer.seal(MAGIC, VERSION)
     }
@@ -61,6 +63,7 @@ impl QualityEstimator {
 
     fn read(&mut self, reader: &mut Reader) -> Result<(), LearnError> {
         self.slices.load(reader)?;
+        self.design.load(reader)?;
         for ridge in &mut self.ridges {
             if reader.u32()? != 0 {
                 ridge.load(reader)?;
@@ -70,6 +73,7 @@ impl QualityEstimator {
             *platt = Platt::load(reader)?;
         }
         self.stack.load(reader)?;
+        self.between.load(reader)?;
         self.ring.load(reader, self.arms.n_models())
     }
 }

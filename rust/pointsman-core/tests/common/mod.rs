@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use pointsman_core::{
-    Catalog, Complexity, Constraints, Conversation, Domain, Outcome, Request, Router, Structure,
-    Verdict,
+    Catalog, Complexity, Constraints, Conversation, Domain, FeatureVector, Features, Outcome,
+    Request, Router, Structure, Verdict,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -213,12 +213,26 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 0..60)
 }
 
+/// What a decision on one of some texts gave out, or nothing.
+fn some_features(cell: usize) -> Option<FeatureVector> {
+    let texts = [
+        "What is the capital of France?",
+        "Who wrote Faust?",
+        "¿Qué hora es?",
+    ];
+    texts.get(cell % 4).map(|text| {
+        let features = Features::extract(&Request::new(Conversation::user(*text)));
+        FeatureVector::new(&features, None).unwrap()
+    })
+}
+
 pub fn outcome(document: &Value, event: &Event) -> Outcome<String> {
     let (deployment, cell, [latency_ms, ttft_ms, reward], n_output_tokens, [is_cut, is_error], _) =
         event;
     let deployments = document["deployments"].as_array().unwrap();
     let name = &deployments[deployment.index(deployments.len())]["name"];
     Outcome {
+        features: some_features(*cell),
         n_input_tokens: *cell as u64 * 40,
         n_output_tokens: *n_output_tokens,
         is_cut: *is_cut,
