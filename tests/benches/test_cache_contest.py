@@ -116,6 +116,23 @@ def test_the_numpy_embedding_is_the_one_the_core_ships():
         numpy.testing.assert_allclose(embed(row["text"]), row["vector"], atol=1e-3, err_msg=row["text"])
 
 
+def test_pointsman_serves_repeats_and_never_across_conversations():
+    native = pytest.importorskip("pointsman._native")
+    if not hasattr(native, "Cache"):
+        pytest.skip("this core has no cache yet")
+    import generate
+    from caches import PointsmanCache
+    from contest import play_stream
+
+    _, stream, turns = generate.generate(n=1000, half="test")
+    cache = PointsmanCache()
+    report = play_stream(cache, [(request.text, "", request.answer) for request in stream])
+    n_exact = sum(request.kind == "exact" for request in stream)
+    assert report["hit_rate"] >= n_exact / len(stream)
+    followups = play_stream(cache, [(turn.text, turn.identity, turn.answer) for turn in turns])
+    assert followups["false_per_hit"] == 0
+
+
 def test_the_run_reports_every_cache_and_says_what_it_left_out():
     command = [sys.executable, str(FOLDER / "run.py"), "--n", "300", "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
