@@ -13,7 +13,7 @@ MATURIN := $(BIN)/maturin develop --quiet --release --extras gateway
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: requirements-dev.txt
 	@echo "== setting up $(VENV)"
@@ -68,6 +68,10 @@ axes: build ## train the task classifier anew (needs the public prompts in PUBLI
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check scipy pyarrow
 	$(BIN)/python tools/axes/train.py --public $(PUBLIC)
 	$(MATURIN)
+
+bench-adversarial: build ## score caches on near twins and paraphrases, GPTCache among them
+	$(BIN)/python benches/cache_adversarial/run.py --rivals
+.PHONY: bench-adversarial
 
 wheel: $(VENV)/.ready ## build a release wheel into dist/
 	$(BIN)/maturin build --release --out dist

@@ -55,7 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--languages", help="comma separated; all that have banks when left out")
     parser.add_argument("--repeats", type=float, default=REPEATS, help="share of repeats in the stream (0.2)")
     parser.add_argument(
-        "--wide", action="store_true", help="language and template as further columns of pairs"
+        "--wide", action="store_true", help="language, template, kind as further columns of pairs"
     )
     parser.add_argument("--summary", action="store_true", help="print the pairs by family and language")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
@@ -64,7 +64,7 @@ def arguments() -> argparse.Namespace:
 
 def _row(item: Pair | Request | Turn, wide: bool) -> list[object]:
     if wide and isinstance(item, Pair):
-        return [*item.row(), item.language, item.template]
+        return item.wide_row()
     return item.row()
 
 

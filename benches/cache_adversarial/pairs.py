@@ -35,12 +35,18 @@ class Pair:
     family: str
     language: str
     template: str
+    kind: str
+    """`twin` (a negative), `para` (reworded) or `norm` (the same words: case, marks, a greeting)."""
     keeps: tuple[tuple[str, ...], ...]
     """The forms of each slot's value: a text of the pair carries one of them (of a negative, `a` does)."""
 
     def row(self) -> list[object]:
         """The line of `pairs.jsonl`: [a, b, same?, "own", family]."""
         return [self.a, self.b, int(self.is_same), "own", self.family]
+
+    def wide_row(self) -> list[object]:
+        """The same with language, template and kind behind."""
+        return [*self.row(), self.language, self.template, self.kind]
 
 
 class Bank:
@@ -117,7 +123,7 @@ def negative(template: Template, rng: Random) -> Pair:
     two = twin(one, rng)
     form = rng.randrange(one.n_forms)
     other = form if rng.random() < SAME_FORM else rng.randrange(two.n_forms)
-    return _pair(one.text(form), two.text(other), False, one)
+    return _pair(one.text(form), two.text(other), "twin", one)
 
 
 def paraphrase(template: Template, bank: Bank, rng: Random) -> Pair:
@@ -125,15 +131,15 @@ def paraphrase(template: Template, bank: Bank, rng: Random) -> Pair:
     question = draw(template, rng)
     if rng.random() < DRESSED:
         text = question.text(rng.randrange(question.n_forms))
-        return _pair(text, bank.dress(text, template.language, rng), True, question)
+        return _pair(text, bank.dress(text, template.language, rng), "norm", question)
     one, two = rng.sample(range(question.n_forms), 2)
-    return _pair(question.text(one), question.text(two), True, question)
+    return _pair(question.text(one), question.text(two), "para", question)
 
 
-def _pair(a: str, b: str, is_same: bool, question: Question) -> Pair:
+def _pair(a: str, b: str, kind: str, question: Question) -> Pair:
     template = question.template
     keeps = tuple(tuple(value.values()) for value in question.values.values())
-    return Pair(a, b, is_same, template.family, template.language, template.name, keeps)
+    return Pair(a, b, kind != "twin", template.family, template.language, template.name, kind, keeps)
 
 
 def make_pairs(bank: Bank, n: int, rng: Random) -> list[Pair]:

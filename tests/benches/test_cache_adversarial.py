@@ -5,11 +5,11 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benches" / "cache_adversarial"
+from .conftest import FOLDER
+
 NUMBER = re.compile(r"\d+(?:[.:]\d+)*")
 SPAN = re.compile(r'`[^`]+`|"[^"]+"|«[^»]+»|„[^“]+“|“[^”]+”')
 MARKS = re.compile(r"[\s.?!,;\u00bf\u00a1\uff1f\u3002\uff01\uff0c]")
@@ -18,13 +18,9 @@ SWAPPED = {"route", "name_order"}
 
 @pytest.fixture(scope="module")
 def made():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import generate
+    import generate
 
-        yield {half: generate.generate(half=half) for half in ("all", "train", "test")}
-    finally:
-        sys.path.remove(str(FOLDER))
+    return {half: generate.generate(half=half) for half in ("all", "train", "test")}
 
 
 @pytest.fixture(params=["all", "train", "test"])
@@ -81,6 +77,16 @@ def test_a_minimal_swap_keeps_the_words_and_changes_their_order(half):
     assert len(same_words) > 0.4 * len(swapped)
 
 
+def test_most_paraphrases_are_reworded_the_rest_only_dressed(half):
+    """Dressed: the same letters between a greeting and a word of thanks."""
+    kinds = Counter(pair.kind for pair in half[0] if pair.is_same)
+    assert 0.05 < kinds["norm"] / kinds.total() < 0.25
+    for pair in half[0]:
+        if pair.kind == "norm":
+            a, b = (re.sub(r"\W", "", text.casefold()) for text in (pair.a, pair.b))
+            assert a in b, pair
+
+
 def test_a_paraphrase_keeps_numbers_quotations_and_code(half):
     for pair in half[0]:
         if pair.is_same:
@@ -103,7 +109,7 @@ def test_one_text_never_belongs_to_two_questions(half):
         assert answers.setdefault(request.text, request.answer) == request.answer, request
 
 
-def test_the_stream_repeats_as_asked_and_labels_how(made):
+def test_the_stream_repeats_as_asked_and_labels_how():
     import generate
 
     _, stream, _ = generate.generate(n=3000, repeats=0.3)
@@ -150,7 +156,7 @@ def test_the_readme_lists_exactly_the_families(made):
     assert listed == {pair.family for pair in made["all"][0]}
 
 
-def test_a_form_that_forgets_a_slot_is_an_error_that_names_file_line_and_slot(tmp_path, made):
+def test_a_form_that_forgets_a_slot_is_an_error_that_names_file_line_and_slot(tmp_path):
     import templates
 
     (tmp_path / "xx_bad.txt").write_text("= a\nb\nc\n\n# number; n! = 2..9\nHow many {n}?\nHow many?\n")
@@ -167,7 +173,7 @@ def test_a_form_that_forgets_a_slot_is_an_error_that_names_file_line_and_slot(tm
         ("number\nHow many?\n", "starts with 'number'"),
     ],
 )
-def test_a_malformed_bank_says_what_is_wrong(tmp_path, made, bank, problem):
+def test_a_malformed_bank_says_what_is_wrong(tmp_path, bank, problem):
     import templates
 
     (tmp_path / "xx_bad.txt").write_text(bank)
