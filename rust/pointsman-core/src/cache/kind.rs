@@ -6,6 +6,10 @@
 pub(crate) enum Kind {
     /// Says nothing: articles, copulas, politeness. Never becomes an item.
     Drop,
+    /// "do", "a": as `Drop`, but a word of content at the end of a clause ("what does it do", "vitamin A").
+    Tail,
+    /// "please": says nothing at the edges of a text that is not about words.
+    Polite,
     /// Joins its neighbours, whose order may then be free.
     And,
     /// Joins two of which one is meant.
@@ -16,6 +20,8 @@ pub(crate) enum Kind {
     Of,
     /// "in", "for": the same, but there is a difference between "in a kiss" and "a kiss".
     Lead,
+    /// "to": as `Lead`, but where it leads is never where it comes from.
+    Toward,
     /// "I", "my", "it": may stand or not, if the other text has no other pronoun instead.
     Soft,
     /// May be left out without another question being asked: "tell me", "status code".
@@ -56,9 +62,12 @@ impl Kind {
             "or" => Self::Or,
             "versus" => Self::Versus,
             "of" => Self::Of,
+            "toward" => Self::Toward,
             "soft" => Self::Soft,
             "lead" => Self::Lead,
             "light" => Self::Light,
+            "tail" => Self::Tail,
+            "polite" => Self::Polite,
             "taste" => Self::Taste,
             "opening" => Self::Opening,
             "request" => Self::Request,
@@ -87,10 +96,12 @@ impl Kind {
         matches!(
             self,
             K::Drop
+                | K::Tail
                 | K::And
                 | K::Or
                 | K::Of
                 | K::Lead
+                | K::Toward
                 | K::Soft
                 | K::Question
                 | K::Negation
@@ -124,8 +135,8 @@ pub(crate) const LED_BY_OF: u8 = 4;
 pub(crate) const LED: u8 = 8;
 /// A pronoun that may stand or not: "my", "it".
 pub(crate) const SOFT: u8 = 16;
-/// An English plural in `-s`.
-pub(crate) const PLURAL: u8 = 64;
+/// "to" stands before it.
+pub(crate) const TOWARD: u8 = 64;
 /// Ends in `-ing`: may name a thing ("a building") or an action.
 pub(crate) const GERUND: u8 = 32;
 

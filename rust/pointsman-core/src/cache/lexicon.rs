@@ -46,6 +46,7 @@ pub(crate) const TONGUES: [Tongue; 12] = [
 ];
 
 const WORLD: &str = include_str!("../../data/cache/world.txt");
+const EN_OPPOSITES: &str = include_str!("../../data/cache/en_opposites.txt");
 const FILES: [&str; 12] = [
     include_str!("../../data/cache/en.txt"),
     include_str!("../../data/cache/es.txt"),
@@ -136,6 +137,9 @@ impl Lexicon {
             let mut table = Table::default();
             lexicon.read(&mut table, index, WORLD, false);
             lexicon.read(&mut table, index, file, true);
+            if index == Tongue::En as usize {
+                lexicon.read(&mut table, index, EN_OPPOSITES, true);
+            }
             lexicon.tables.push(table);
         }
         lexicon
@@ -143,7 +147,11 @@ impl Lexicon {
 
     fn read(&mut self, table: &mut Table<Entry>, tongue: usize, file: &str, is_own: bool) {
         for line in file.lines() {
-            let line = line.split('#').next().unwrap_or("").trim();
+            let line = if line.starts_with('#') {
+                ""
+            } else {
+                line.trim()
+            };
             let Some((class, entries)) = line.split_once(':') else {
                 continue;
             };

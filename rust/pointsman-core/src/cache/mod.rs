@@ -4,16 +4,21 @@
 //! what, if anything, makes two readings different questions; [`Posterior`] says how likely the stored answer is
 //! right for the pair. A wrong answer is worse than a miss, so whatever is not known to be harmless is a veto.
 
+mod audit;
 mod guard;
 mod kind;
 mod lexicon;
 mod normalise;
 mod pair;
 mod posterior;
+mod prior;
 mod reading;
+#[cfg(test)]
+mod seeded;
 mod stem;
 mod tongue;
 mod unservable;
+mod weights;
 mod words;
 
 pub use guard::{Veto, veto};

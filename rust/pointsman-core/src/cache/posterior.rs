@@ -1,20 +1,22 @@
 //! [`Posterior`]: how likely a stored answer is right for an asked text, and whether that is sure enough to serve.
 
-use super::pair::{N_PAIR_FEATURES, pair_features};
+use super::audit::Audit;
+use super::pair::pair_features;
 use super::reading::Reading;
+use super::weights::Weights;
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 use crate::logistic::sigma;
 
 const MAGIC: [u8; 4] = *b"PMCP";
-const VERSION: u32 = 1;
-/// Prior mean and precision of the weights, in the order of `PAIR_FEATURES`.
-const PRIOR_MEAN: [f64; N_PAIR_FEATURES] = [5.0, 1.0, -1.0, -1.0, -1.0, 0.5, -1.0, -1.0];
-const PRIOR_PRECISION: [f64; N_PAIR_FEATURES] = [20.0; N_PAIR_FEATURES];
-/// Graded hits of an entry that weigh as much as the pooled estimate.
-const ENTRY_STRENGTH: f64 = 10.0;
-/// Standard deviations between estimate and lower bound: one-sided 90 %.
+const VERSION: u32 = 2;
+/// Standard deviations between the estimate of the logit and its lower bound: one-sided 90 %.
 const Z: f64 = 1.28;
+/// Graded hits that the pooled estimate weighs in an entry's own share of right answers (chosen).
+const ENTRY_STRENGTH: f64 = 10.0;
+/// What an alarm leaves of the error aimed at, and the least that is left after many.
+const ALARM_FACTOR: f64 = 0.5;
+const LEAST_MARGIN: f64 = 1.0 / 64.0;
 
 /// What graded hits said of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,13 +63,12 @@ pub struct Alarm {
 pub struct Posterior {
     target_error: f64,
     margin: f64,
-    mean: [f64; N_PAIR_FEATURES],
-    precision: [f64; N_PAIR_FEATURES],
-    log_e: f64,
+    weights: Weights,
+    audit: Audit,
 }
 
 impl Posterior {
-    /// A posterior that serves at most `target_error` wrong answers a hit, in `(0, 0.5]`.
+    /// A posterior that serves at most `target_error` wrong answers a hit, in `[0.0001, 0.5]`.
     ///
     /// # Errors
     ///
@@ -77,15 +78,20 @@ impl Posterior {
         Ok(Self {
             target_error: within("target_error", target_error, 1e-4, 0.5, remedy)?,
             margin: 1.0,
-            mean: PRIOR_MEAN,
-            precision: PRIOR_PRECISION,
-            log_e: 0.0,
+            weights: Weights::default(),
+            audit: Audit::default(),
         })
+    }
+
+    /// The error aimed at now: `target_error`, less what alarms took away.
+    pub fn aimed_error(&self) -> f64 {
+        self.target_error * self.margin
     }
 
     /// How likely the stored answer is right for the asked text.
     ///
-    /// `similarity` is the cosine of the embeddings. A pair that the guard vetoes has `p` 0.
+    /// `similarity` is the cosine of the embeddings. A pair that the guard vetoes has `p` 0. The entry's own
+    /// evidence is a Beta update of the pooled estimate, so that few observations move little.
     pub fn judge(
         &self,
         stored: &Reading,
@@ -102,10 +108,10 @@ impl Posterior {
         };
         let (n_right, n_wrong) = (f64::from(evidence.n_right), f64::from(evidence.n_wrong));
         let blend = |p: f64| (p * ENTRY_STRENGTH + n_right) / (ENTRY_STRENGTH + n_right + n_wrong);
-        let (z, variance) = self.logit(&row);
+        let (z, variance) = self.weights.logit(&row);
         let p = blend(sigma(z));
         let lower_bound = blend(sigma(z - Z * variance.sqrt()));
-        let serves = lower_bound >= 1.0 - self.target_error * self.margin;
+        let serves = lower_bound >= 1.0 - self.aimed_error();
         Judgement {
             p: p as f32,
             lower_bound: lower_bound as f32,
@@ -114,6 +120,8 @@ impl Posterior {
     }
 
     /// Learns from a pair whose stored answer was found right or wrong, with a weight in `[0, 1]`.
+    ///
+    /// A pair that the guard vetoes teaches nothing: it is never served.
     pub fn observe(
         &mut self,
         stored: &Reading,
@@ -122,62 +130,35 @@ impl Posterior {
         is_right: bool,
         weight: f64,
     ) {
-        let Some(row) = pair_features(stored, asked, similarity) else {
-            return;
-        };
-        let weight = if weight.is_finite() {
-            weight.clamp(0.0, 1.0)
-        } else {
-            0.0
-        };
-        let (z, _) = self.logit(&row);
-        let p = sigma(z);
-        let error = f64::from(u8::from(is_right)) - p;
-        for ((mean, precision), x) in self.mean.iter_mut().zip(&mut self.precision).zip(row) {
-            let x = f64::from(x);
-            *precision += weight * p * (1.0 - p) * x * x;
-            *mean += weight * error * x / *precision;
+        if let Some(row) = pair_features(stored, asked, similarity) {
+            let weight = if weight.is_finite() {
+                weight.clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+            self.weights.observe(&row, is_right, weight);
         }
     }
 
-    /// Takes one audited hit; an alarm halves the error that is aimed at.
+    /// Takes one graded hit; an alarm halves the error that is aimed at.
     ///
-    /// The e-process of the bet that hits are wrong more often than `target_error` (Waudby-Smith and Ramdas,
-    /// 2024): it reaches 20 with probability at most 0.05 if they are not.
+    /// While hits are wrong no more often than `target_error`, an alarm sounds with probability at most 0.05.
     pub fn audit(&mut self, is_right: bool) -> Option<Alarm> {
-        const BET: f64 = 0.5;
-        const LOG_ALARM: f64 = 2.995_732_273_553_991; // ln 20
-        let wrong = f64::from(u8::from(!is_right));
-        let gain = BET * (wrong / self.target_error - 1.0);
-        self.log_e = (self.log_e + gain.max(-0.99).ln_1p()).max(0.0);
-        if self.log_e < LOG_ALARM {
-            return None;
-        }
-        let e_value = self.log_e.exp();
-        self.log_e = 0.0;
-        self.margin *= 0.5;
+        let e_value = self.audit.observe(self.target_error, is_right)?;
+        self.margin = (self.margin * ALARM_FACTOR).max(LEAST_MARGIN);
         Some(Alarm {
-            target_error: self.target_error * self.margin,
+            target_error: self.aimed_error(),
             e_value,
-        })
-    }
-
-    fn logit(&self, row: &[f32; N_PAIR_FEATURES]) -> (f64, f64) {
-        let terms = row.iter().zip(self.mean.iter().zip(&self.precision));
-        terms.fold((0.0, 0.0), |(z, variance), (x, (mean, precision))| {
-            let x = f64::from(*x);
-            (z + mean * x, variance + x * x / precision)
         })
     }
 
     /// All that was learned, as bytes.
     pub fn save(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        for value in [self.target_error, self.margin, self.log_e] {
-            writer.f64(value);
-        }
-        writer.f64s(&self.mean);
-        writer.f64s(&self.precision);
+        writer.f64(self.target_error);
+        writer.f64(self.margin);
+        self.weights.save(&mut writer);
+        writer.f64s(&self.audit.log_wealth);
         writer.seal(MAGIC, VERSION)
     }
 
@@ -189,16 +170,77 @@ impl Posterior {
     pub fn load(document: &[u8]) -> Result<Self, LearnError> {
         let mut reader = Reader::open(document, MAGIC, VERSION)?;
         let mut posterior = Self::new(reader.f64()?)?;
-        posterior.margin = within("margin", reader.f64()?, 0.0, 1.0, "restore a backup")?;
-        posterior.log_e = reader.f64()?;
-        for (values, what) in [
-            (&mut posterior.mean, "mean"),
-            (&mut posterior.precision, "precision"),
-        ] {
-            let read = reader.f64s(N_PAIR_FEATURES)?;
-            *values = read.try_into().map_err(|_| LearnError::state(what))?;
-        }
+        posterior.margin = within(
+            "margin",
+            reader.f64()?,
+            LEAST_MARGIN,
+            1.0,
+            "restore a backup",
+        )?;
+        posterior.weights = Weights::load(&mut reader)?;
+        let n_bets = posterior.audit.log_wealth.len();
+        posterior
+            .audit
+            .log_wealth
+            .copy_from_slice(&reader.f64s(n_bets)?);
         reader.end()?;
         Ok(posterior)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: (&str, &str) = ("List 3 facts about Mars.", "Give me 3 facts about Mars.");
+
+    fn judged(posterior: &Posterior, evidence: Evidence) -> Judgement {
+        posterior.judge(&Reading::new(PAIR.0), &Reading::new(PAIR.1), 0.95, evidence)
+    }
+
+    #[test]
+    fn wrong_hits_of_an_entry_and_of_all_lower_the_bound() {
+        let mut posterior = Posterior::new(0.02).unwrap();
+        let fresh = judged(&posterior, Evidence::default());
+        let blamed = Evidence {
+            n_right: 0.0,
+            n_wrong: 1.0,
+        };
+        assert!(judged(&posterior, blamed).lower_bound < fresh.lower_bound - 0.05);
+        for _ in 0..20 {
+            posterior.observe(
+                &Reading::new(PAIR.0),
+                &Reading::new(PAIR.1),
+                0.95,
+                false,
+                1.0,
+            );
+        }
+        assert!(judged(&posterior, Evidence::default()).p < fresh.p);
+        assert!(!judged(&posterior, Evidence::default()).serves);
+    }
+
+    #[test]
+    fn an_alarm_raises_the_margin_and_all_survives_saving() {
+        let mut posterior = Posterior::new(0.01).unwrap();
+        let alarm = (0..20).find_map(|_| posterior.audit(false)).unwrap();
+        assert!(alarm.e_value >= 20.0 && (posterior.aimed_error() - 0.005).abs() < 1e-12);
+        posterior.observe(
+            &Reading::new(PAIR.0),
+            &Reading::new(PAIR.1),
+            0.95,
+            true,
+            1.0,
+        );
+        let saved = posterior.save();
+        assert_eq!(Posterior::load(&saved).unwrap(), posterior);
+        assert!(Posterior::load(&saved[..saved.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn a_target_outside_its_range_is_refused() {
+        for target in [0.0, 0.6, f64::NAN] {
+            assert!(Posterior::new(target).is_err(), "{target}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::kind::{GERUND, Item, JOINED, Kind, LED, LED_BY_OF, PLURAL, POSSESSIVE, SOFT};
+use super::kind::{GERUND, Item, JOINED, Kind, LED, LED_BY_OF, POSSESSIVE, SOFT, TOWARD};
 use super::lexicon::{Entry, Lexicon, Tongue, join_hash, lexicon, stem_key, word_hash};
 use super::normalise::normalise;
 use super::tongue::tongue_of;
@@ -69,7 +69,11 @@ impl Reading {
             let mut itemiser = Itemiser::new(reading.tongue, &words);
             itemiser.run();
             reading.traits = itemiser.traits;
-            if is_polar(&words, reading.tongue) {
+            let is_request = itemiser
+                .items
+                .first()
+                .is_some_and(|item| item.kind == Kind::Light);
+            if !is_request && is_polar(&words, reading.tongue) {
                 reading.traits |= traits::POLAR;
             }
             reading.items = itemiser.items.into();
@@ -213,7 +217,11 @@ impl<'a> Itemiser<'a> {
 
     fn single(&mut self, text: &str, hash: u64) {
         if self.tongue == Tongue::En {
-            self.flags |= inflection(text);
+            self.flags |= if text.len() > 5 && text.ends_with("ing") {
+                GERUND
+            } else {
+                0
+            };
         }
         let lexicon = self.lexicon;
         let known = lexicon
@@ -234,13 +242,12 @@ impl<'a> Itemiser<'a> {
 
     fn known(&mut self, hash: u64, entry: &Entry) {
         match entry.kind.unwrap_or(Kind::Word) {
-            // "What does it do?", "vitamin A": at the end it is no article and no auxiliary.
-            Kind::Drop if self.ends_clause && self.tongue == Tongue::En => {
-                self.push(entry.key, hash, Kind::Word);
-            }
-            Kind::Drop => self.flags &= !(GERUND | PLURAL),
-            Kind::Of => self.flags = self.flags & !(GERUND | PLURAL) | LED_BY_OF,
-            Kind::Lead => self.flags = self.flags & !(GERUND | PLURAL) | LED,
+            Kind::Tail if self.ends_clause => self.push(entry.key, hash, Kind::Word),
+            Kind::Polite if !self.is_polite() => self.push(entry.key, hash, Kind::Word),
+            Kind::Drop | Kind::Tail | Kind::Polite => self.flags &= !GERUND,
+            Kind::Of => self.flags = self.flags & !GERUND | LED_BY_OF,
+            Kind::Lead => self.flags = self.flags & !GERUND | LED,
+            Kind::Toward => self.flags = self.flags & !GERUND | LED | TOWARD,
             Kind::Opening if self.begins_clause => self.push(entry.key, hash, Kind::Light),
             Kind::Opening => self.push(entry.key, hash, Kind::Word),
             Kind::Soft => {
@@ -261,6 +268,22 @@ impl<'a> Itemiser<'a> {
             }
             kind => self.push(entry.key, hash, kind),
         }
+    }
+
+    /// Whether a polite word here is only that: at an edge, in a text that does not ask for words.
+    fn is_polite(&self) -> bool {
+        const ABOUT_WORDS: [&str; 8] = [
+            "say",
+            "mean",
+            "meaning",
+            "translate",
+            "spell",
+            "word",
+            "pronounce",
+            "write",
+        ];
+        let is_about = |word: &RawWord| ABOUT_WORDS.contains(&word.text);
+        (self.begins_clause || self.ends_clause) && !self.words.iter().any(is_about)
     }
 
     fn push(&mut self, key: u64, form: u64, kind: Kind) {
@@ -359,20 +382,6 @@ impl<'a> Itemiser<'a> {
                 rest = &rest[first.len_utf8()..];
             }
         }
-    }
-}
-
-/// How an English word is inflected.
-fn inflection(word: &str) -> u8 {
-    let is_plural = word.len() > 3
-        && word.ends_with('s')
-        && !word.ends_with("ss")
-        && !word.ends_with("us")
-        && !word.ends_with("is");
-    match () {
-        () if word.len() > 5 && word.ends_with("ing") => GERUND,
-        () if is_plural => PLURAL,
-        () => 0,
     }
 }
 

@@ -86,7 +86,8 @@ fn push_run<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) ->
     if first.is_ascii_alphabetic() || first >= 0x80 {
         return push_letters(rest, is_quoted, words);
     }
-    if matches!(first, b',' | b'.' | b'?' | b'!' | b';' | b':') {
+    let is_factorial = first == b'!' && words.last().is_some_and(|word| is_term(word));
+    if !is_factorial && matches!(first, b',' | b'.' | b'?' | b'!' | b';' | b':') {
         if let Some(last) = words.last_mut() {
             last.ends_clause = true;
         }
@@ -104,12 +105,16 @@ fn push_run<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) ->
 fn is_operator(rest: &str, words: &[RawWord]) -> bool {
     let next = rest.as_bytes().get(1).copied().unwrap_or(b' ');
     let previous = words.last();
-    let is_term = |word: &RawWord| word.shape == Shape::Number || word.text.len() == 1;
     let after = rest.as_bytes().get(2).copied().unwrap_or(b' ');
     next.is_ascii_digit()
-        || (previous.is_some_and(is_term)
+        || (previous.is_some_and(|word| is_term(word))
             && (next.is_ascii_alphabetic() || next == b' ')
             && !after.is_ascii_alphabetic())
+}
+
+/// Whether the word can stand in a formula.
+fn is_term(word: &RawWord) -> bool {
+    word.shape == Shape::Number || word.text.len() == 1
 }
 
 fn push_number<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) -> usize {

@@ -1,6 +1,6 @@
 //! Which items of two texts match, and what is left over.
 
-use crate::cache::kind::{GERUND, Item, Kind, LED, LED_BY_OF, PLURAL, SOFT};
+use crate::cache::kind::{GERUND, Item, Kind, LED, LED_BY_OF, SOFT};
 
 /// Most items between the common beginning and end that are compared one by one.
 pub(crate) const MOST_COMPARED: usize = 64;
@@ -16,8 +16,6 @@ pub(crate) struct Alignment {
     pub(crate) n_reworded: usize,
     /// Matched items of which one is a gerund: "trading" and "trade".
     pub(crate) n_gerunds: usize,
-    /// Matched items of which one is a plural.
-    pub(crate) n_plurals: usize,
     /// Matched items before which only one text has a preposition.
     pub(crate) n_led: usize,
     pub(crate) n_matched: usize,
@@ -72,7 +70,6 @@ impl Alignment {
         self.n_matched += 1;
         self.n_reworded += usize::from(x.form != y.form);
         self.n_gerunds += usize::from(x.has(GERUND) != y.has(GERUND));
-        self.n_plurals += usize::from(x.has(PLURAL) != y.has(PLURAL) && x.kind == Kind::Word);
         let bare = |item: &Item| !item.has(LED | LED_BY_OF);
         let is_led = x.has(LED) && bare(y) || y.has(LED) && bare(x);
         self.n_led += usize::from(is_led && x.kind != Kind::Light);

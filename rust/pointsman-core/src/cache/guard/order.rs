@@ -1,6 +1,6 @@
 //! Which changes of order ask the same: "capital of Spain" and "Spain's capital", "A and B", "in 2021" in front.
 
-use crate::cache::kind::{Item, JOINED, Kind, LED, LED_BY_OF, POSSESSIVE};
+use crate::cache::kind::{Item, JOINED, Kind, LED, LED_BY_OF, POSSESSIVE, TOWARD};
 
 /// How the matched items of two texts are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,8 @@ fn are_joined(a: &[Item], b: &[Item], first: Block, second: Block) -> bool {
 /// "capital of Spain" in `a`, "Spain's capital" or "Spain capital" in `b`.
 fn is_genitive(a: &[Item], b: &[Item], first: Block, second: Block) -> bool {
     let leads = a[second[0].0].has(LED_BY_OF | LED) && !b[first[0].1].has(LED_BY_OF | LED);
-    leads && (b[block_end(second).1].has(POSSESSIVE) || second.len() == 1)
+    let goes = a[second[0].0].has(TOWARD);
+    leads && !goes && (b[block_end(second).1].has(POSSESSIVE) || second.len() == 1)
 }
 
 /// "in 2021" at the end of one text and at the beginning of the other.

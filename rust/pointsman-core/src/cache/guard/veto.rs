@@ -127,7 +127,7 @@ impl Veto {
             Kind::Form => Self::Form,
             Kind::Request => Self::Request,
             Kind::Taste => Self::Taste,
-            Kind::Word | Kind::Light | Kind::Opening | Kind::Soft | Kind::Drop => Self::Word,
+            _ => Self::Word,
         }
     }
 }
