@@ -3,10 +3,11 @@
     cargo run --release -p pointsman-core --example cache_pairs < PAIRS > FEATURES   (this script does it)
     python tools/cache/fit.py [--data ../shared/data/cache] [--check]
 
-Learns from the first 70 % of `pairs_qqp` and from the pairs of `rust/pointsman-core/tests/cache_pairs.tsv` (own texts);
-the rest of `pairs_qqp`, `pairs_paws` and `pairs_adversarial` are only scored. Writes weights, never text.
+Learns from the first 70 % of `pairs_qqp`, from the train half of `benches/cache_adversarial` and from the pairs of
+`rust/pointsman-core/tests/cache_pairs.tsv` (own texts); the rest of `pairs_qqp`, the test half, `pairs_paws` and
+`pairs_adversarial` are only scored. Writes weights, never text.
 
-Labels are noisy: of pairs that differ by nothing but articles and case, some are labelled different. That share is
+Labels of `pairs_qqp` are noisy: of pairs that differ by nothing but articles and case, some are labelled different. That share is
 the label noise; P(labelled same) = (1 - noise) P(right), and P(right) is what is fitted (maximum a posteriori,
 Gaussian prior, Laplace covariance).
 """
@@ -18,6 +19,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from scipy.optimize import minimize
 
 ROOT = Path(__file__).resolve().parents[2]
 PRIOR_FILE = ROOT / "rust/pointsman-core/src/cache/prior.rs"
+GENERATOR = ROOT / "benches/cache_adversarial/generate.py"
 OWN_PAIRS = ROOT / "rust/pointsman-core/tests/cache_pairs.tsv"
 TRAIN_SHARE = 0.7
 # Chosen: right with P 0.99 unless something was changed; more similar is righter, every change is a doubt.
@@ -49,12 +52,18 @@ def main() -> int:
         return 2
     qqp = read(options.data / "pairs_qqp.jsonl.gz")
     n_train = int(TRAIN_SHARE * len(qqp))
-    x, y = served(features(qqp[:n_train] + own_pairs()))
+    x, y = served(features(qqp[:n_train]))
+    own_x, own_y = served(features(own_pairs() + generated("train")))
     noise = label_noise(x, y)
-    mean, covariance = fit(x, y, noise)
-    print(f"{len(y)} pairs pass the guard, {np.mean(y):.3f} labelled same, label noise {noise:.3f}")
+    noises = np.concatenate([np.full(len(y), noise), np.zeros(len(own_y))])
+    mean, covariance = fit(np.concatenate([x, own_x]), np.concatenate([y, own_y]), noises)
+    print(
+        f"{len(y)} pairs of pairs_qqp pass the guard, {np.mean(y):.3f} labelled same, label noise {noise:.3f}"
+    )
+    print(f"{len(own_y)} pairs of our own pass the guard, {np.mean(own_y):.3f} same")
     report("pairs_qqp, first 70 % (learnt from)", qqp[:n_train], mean, covariance)
     report("pairs_qqp, the rest", qqp[n_train:], mean, covariance)
+    report("cache_adversarial, test half", generated("test"), mean, covariance)
     for name in ("pairs_paws", "pairs_adversarial"):
         report(name, read(options.data / f"{name}.jsonl.gz"), mean, covariance)
     text = rust(mean, covariance)
@@ -74,6 +83,26 @@ def own_pairs() -> Rows:
     """The pairs written for the tests: `[stored, asked, same]`."""
     rows = [line.split("\t") for line in OWN_PAIRS.read_text().splitlines() if not line.startswith("#")]
     return [[stored, asked, int(same)] for same, _, stored, asked in rows]
+
+
+def generated(half: str) -> Rows:
+    """The adversarial pairs made from one half of our templates."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            sys.executable,
+            str(GENERATOR),
+            "--half",
+            half,
+            "--seed",
+            "1",
+            "--n",
+            "20000",
+            "--out",
+            folder,
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        lines = (Path(folder) / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def features(rows: Rows) -> list[list[str]]:
@@ -97,19 +126,19 @@ def label_noise(x: np.ndarray, y: np.ndarray) -> float:
     return float(1.0 - y[is_plain].mean())
 
 
-def fit(x: np.ndarray, y: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray]:
+def fit(x: np.ndarray, y: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean of the weights and its Laplace covariance."""
     precision = PRIOR_SD**-2.0
 
     def loss(w: np.ndarray) -> float:
         q = (1 - noise) / (1 + np.exp(-x @ w))
-        data = y * np.log(q) + (1 - y) * np.log1p(-q)
+        data = y * np.log(q) + (1 - y) * np.log1p(-np.minimum(q, 1 - 1e-12))
         return float(-data.sum() + 0.5 * (precision * (w - PRIOR_MEAN) ** 2).sum())
 
     w = minimize(loss, PRIOR_MEAN, method="BFGS", options={"gtol": 1e-3}).x
     p = 1 / (1 + np.exp(-x @ w))
     q = (1 - noise) * p
-    information = (q * (1 - p) ** 2 / (1 - q))[:, None] * x
+    information = (q * (1 - p) ** 2 / np.maximum(1 - q, 1e-12))[:, None] * x
     return w, np.linalg.inv(x.T @ information + np.diag(precision))
 
 

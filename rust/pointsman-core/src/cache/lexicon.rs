@@ -7,8 +7,6 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::kind::Kind;
 use super::stem::stem;
 
@@ -89,10 +87,15 @@ impl Hasher for Identity {
     }
 }
 
+/// Words of 64 bits in the filter: 8 KB, a tenth filled.
+const FILTER_WORDS: usize = 1024;
+
 type Table<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
 
 /// The word lists of all languages.
 pub(crate) struct Lexicon {
+    /// Which hashes may be in any table, by their lowest bits: most words are in none.
+    filter: Box<[u64; FILTER_WORDS]>,
     tables: Vec<Table<Entry>>,
     markers: Table<u16>,
     opposites: HashSet<(u64, u64)>,
@@ -105,9 +108,47 @@ pub(crate) fn lexicon() -> &'static Lexicon {
     &LEXICON
 }
 
-/// The hash of a word as written in the normalised text.
+/// The hash of a word as written in the normalised text: 8 bytes at a time, multiplied to 128 bits and folded
+/// (the step of wyhash); words are short, and a general hash spends most of its time on starting and ending.
 pub(crate) fn word_hash(word: &str) -> u64 {
-    xxh3_64(word.as_bytes())
+    hash_bytes(word.as_bytes())
+}
+
+fn hash_bytes(bytes: &[u8]) -> u64 {
+    let n = bytes.len();
+    let mut hash = n as u64 ^ 0xA076_1D64_78BD_642F;
+    for chunk in bytes.chunks_exact(8) {
+        hash = fold(hash ^ eight(chunk), 0xE703_7ED1_A0B4_28DB);
+    }
+    fold(hash ^ tail(bytes), 0x8EBC_6AF0_9C88_C6E3)
+}
+
+/// The last bytes as one number; all of them where there are fewer than eight.
+fn tail(bytes: &[u8]) -> u64 {
+    match bytes {
+        [.., a, b, c, d, e, f, g, h] => u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
+        [a, b, c, d, ..] => {
+            let last = &bytes[bytes.len() - 4..];
+            let high = u32::from_le_bytes([last[0], last[1], last[2], last[3]]);
+            u64::from(u32::from_le_bytes([*a, *b, *c, *d])) | u64::from(high) << 32
+        }
+        [a, .., z] => u64::from(*a) | u64::from(bytes[bytes.len() / 2]) << 8 | u64::from(*z) << 16,
+        [a] => u64::from(*a) << 24,
+        [] => 0,
+    }
+}
+
+fn eight(chunk: &[u8]) -> u64 {
+    chunk
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// Both halves of the product, folded.
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ (product >> 64) as u64
 }
 
 /// The hash of a phrase, word by word.
@@ -115,20 +156,17 @@ pub(crate) fn join_hash(phrase: u64, word: u64) -> u64 {
     phrase.rotate_left(23).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word
 }
 
-/// The key of a word that no list knows: the hash of its stem.
-pub(crate) fn stem_key(tongue: Tongue, word: &str) -> u64 {
+/// The key of a word (with its hash) that no list knows: the hash of its stem.
+pub(crate) fn stem_key(tongue: Tongue, word: &str, hash: u64) -> u64 {
     let mut out = [0; 48];
     let n = stem(tongue, word.as_bytes(), &mut out);
-    if n == 0 {
-        word_hash(word)
-    } else {
-        xxh3_64(&out[..n])
-    }
+    if n == 0 { hash } else { hash_bytes(&out[..n]) }
 }
 
 impl Lexicon {
     fn build() -> Self {
         let mut lexicon = Self {
+            filter: Box::new([0; FILTER_WORDS]),
             tables: Vec::new(),
             markers: Table::default(),
             opposites: HashSet::new(),
@@ -140,6 +178,9 @@ impl Lexicon {
             if index == Tongue::En as usize {
                 lexicon.read(&mut table, index, EN_OPPOSITES, true);
             }
+            table
+                .keys()
+                .for_each(|hash| lexicon.filter[filter_word(*hash)] |= 1 << (hash & 63));
             lexicon.tables.push(table);
         }
         lexicon
@@ -188,7 +229,10 @@ impl Lexicon {
         {
             let key = |word: &str| {
                 let known = table.get(&phrase_hash(word));
-                known.map_or_else(|| stem_key(tongue, word), |entry| entry.key)
+                known.map_or_else(
+                    || stem_key(tongue, word, word_hash(word)),
+                    |entry| entry.key,
+                )
             };
             let (left, right) = (key(left), key(right));
             self.opposites.insert((left.min(right), left.max(right)));
@@ -197,18 +241,29 @@ impl Lexicon {
 
     /// What is known of the word or phrase with this hash.
     pub(crate) fn get(&self, tongue: Tongue, hash: u64) -> Option<&Entry> {
-        self.tables[tongue as usize].get(&hash)
+        let may_be_there = self.filter[filter_word(hash)] >> (hash & 63) & 1 == 1;
+        may_be_there
+            .then(|| self.tables[tongue as usize].get(&hash))
+            .flatten()
     }
 
     /// The languages, a bit each, of which the word is a function word.
     pub(crate) fn marks(&self, hash: u64) -> u16 {
-        self.markers.get(&hash).copied().unwrap_or(0)
+        let may_be_there = self.filter[filter_word(hash)] >> (hash & 63) & 1 == 1;
+        may_be_there
+            .then(|| self.markers.get(&hash).copied())
+            .flatten()
+            .unwrap_or(0)
     }
 
     /// Whether two keys are a pair such as "hot" and "cold".
     pub(crate) fn are_opposites(&self, a: u64, b: u64) -> bool {
         self.opposites.contains(&(a.min(b), a.max(b)))
     }
+}
+
+fn filter_word(hash: u64) -> usize {
+    (hash >> 6) as usize % FILTER_WORDS
 }
 
 fn phrase_hash(phrase: &str) -> u64 {
@@ -222,7 +277,7 @@ fn add(table: &mut Table<Entry>, tongue: Tongue, kind: Kind, set: &str) {
     let key = if first.contains('_') {
         phrase_hash(first)
     } else {
-        stem_key(tongue, first)
+        stem_key(tongue, first, word_hash(first))
     };
     for phrase in set.split('=') {
         let n_words = phrase.split('_').count() as u8;
@@ -236,7 +291,7 @@ fn add(table: &mut Table<Entry>, tongue: Tongue, kind: Kind, set: &str) {
             });
             entry.n_words = entry.n_words.max(n_words);
         } else {
-            let stemmed = stem_key(tongue, phrase);
+            let stemmed = stem_key(tongue, phrase, word_hash(phrase));
             if table.get(&stemmed).is_none_or(|entry| entry.kind.is_none()) {
                 insert(table, stemmed, key, kind);
             }

@@ -139,54 +139,33 @@ pub(crate) fn normalise(text: &str) -> String {
 
 /// Whether case and white space may matter everywhere: pasted code, tables, indented text.
 fn looks_like_code(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let is_mark = |pair: &[u8]| {
-        matches!(
-            pair,
-            b"\n "
-                | b"\n\t"
-                | b"};"
-                | b");"
-                | b"=="
-                | b"=>"
-                | b"->"
-                | b"</"
-                | b"/>"
-                | b"::"
-                | b"&&"
-                | b"||"
-                | b"${"
-                | b"#!"
-                | b"//"
-                | b"!="
-                | b":="
-                | b"+="
-                | b"()"
-                | b"[]"
-                | b"{}"
-        )
-    };
-    bytes.iter().any(|byte| {
-        matches!(
-            byte,
-            b'{' | b'\n'
-                | b'='
-                | b'/'
-                | b'('
-                | b';'
-                | b'-'
-                | b'&'
-                | b'|'
-                | b'['
-                | b'$'
-                | b'#'
-                | b'!'
-                | b':'
-                | b'+'
-                | b'}'
-                | b')'
-        )
-    }) && bytes.windows(2).any(|pair| is_mark(pair) && pair != b"//")
+    let mut previous = b' ';
+    text.bytes().any(|byte| {
+        let opens = OPENS_MARK[usize::from(previous)];
+        let is_mark = opens && is_code_mark([previous, byte]);
+        previous = byte;
+        is_mark
+    })
+}
+
+/// Bytes that can begin a mark of code.
+static OPENS_MARK: [bool; 256] = {
+    let mut table = [false; 256];
+    let bytes = b"\n});=-</:&|$#!+([{";
+    let mut at = 0;
+    while at < bytes.len() {
+        table[bytes[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+fn is_code_mark(pair: [u8; 2]) -> bool {
+    const MARKS: [&[u8; 2]; 20] = [
+        b"\n ", b"\n\t", b"};", b");", b"==", b"=>", b"->", b"</", b"/>", b"::", b"&&", b"||",
+        b"${", b"#!", b"!=", b":=", b"+=", b"()", b"[]", b"{}",
+    ];
+    MARKS.iter().any(|mark| **mark == pair)
 }
 
 /// One form for characters that are written in several.
@@ -215,6 +194,38 @@ fn compose(text: &str) -> String {
 
 /// Lower case and single spaces, but for spans of code and quotes, which stay as written.
 fn fold(text: &str) -> String {
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'`'));
+    if is_plain {
+        fold_plain(text)
+    } else {
+        fold_spans(text)
+    }
+}
+
+/// [`fold`] of ASCII without spans.
+fn fold_plain(text: &str) -> String {
+    let keeps_case = text.bytes().any(|byte| byte.is_ascii_lowercase());
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_ascii_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        push_ascii(word, keeps_case, &mut out);
+    }
+    out
+}
+
+fn push_ascii(word: &str, keeps_case: bool, out: &mut String) {
+    let start = out.len();
+    out.push_str(word);
+    if !(keeps_case && is_shouted(word) && !out[..start].ends_with("the ")) {
+        out[start..].make_ascii_lowercase();
+    }
+}
+
+fn fold_spans(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let keeps_case = text.bytes().any(|byte| byte.is_ascii_lowercase()) || !text.is_ascii();
     let mut at = 0;
@@ -225,10 +236,11 @@ fn fold(text: &str) -> String {
             at += end;
             continue;
         }
+        let ends = |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`');
         let end = rest
             .bytes()
-            .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'`'));
-        let end = end.map_or(rest.len(), |end| end.max(1));
+            .position(ends)
+            .map_or(rest.len(), |end| end.max(1));
         fold_word(&rest[..end], keeps_case, &mut out);
         at += end;
     }
@@ -243,13 +255,7 @@ fn fold_word(word: &str, keeps_case: bool, out: &mut String) {
             out.push(' ');
         }
     } else if word.is_ascii() {
-        if keeps_case && is_shouted(word) && !out.ends_with("the ") {
-            out.push_str(word);
-        } else {
-            let start = out.len();
-            out.push_str(word);
-            out[start..].make_ascii_lowercase();
-        }
+        push_ascii(word, keeps_case, out);
     } else {
         for c in word.chars() {
             if c.is_whitespace() {

@@ -83,8 +83,21 @@ impl Posterior {
         })
     }
 
-    /// The error aimed at now: `target_error`, less what alarms took away.
-    pub fn aimed_error(&self) -> f64 {
+    /// The same knowledge aimed at another share of wrong hits; an alarm's margin stays.
+    ///
+    /// # Errors
+    ///
+    /// A `target_error` outside the range of [`new`](Self::new).
+    pub fn with_target_error(self, target_error: f64) -> Result<Self, LearnError> {
+        let target_error = Self::new(target_error)?.target_error;
+        Ok(Self {
+            target_error,
+            ..self
+        })
+    }
+
+    /// The share of wrong hits aimed at now: `target_error`, less what alarms took away.
+    pub fn aim(&self) -> f64 {
         self.target_error * self.margin
     }
 
@@ -111,7 +124,7 @@ impl Posterior {
         let (z, variance) = self.weights.logit(&row);
         let p = blend(sigma(z));
         let lower_bound = blend(sigma(z - Z * variance.sqrt()));
-        let serves = lower_bound >= 1.0 - self.aimed_error();
+        let serves = lower_bound >= 1.0 - self.aim();
         Judgement {
             p: p as f32,
             lower_bound: lower_bound as f32,
@@ -147,7 +160,7 @@ impl Posterior {
         let e_value = self.audit.observe(self.target_error, is_right)?;
         self.margin = (self.margin * ALARM_FACTOR).max(LEAST_MARGIN);
         Some(Alarm {
-            target_error: self.aimed_error(),
+            target_error: self.aim(),
             e_value,
         })
     }
@@ -224,7 +237,7 @@ mod tests {
     fn an_alarm_raises_the_margin_and_all_survives_saving() {
         let mut posterior = Posterior::new(0.01).unwrap();
         let alarm = (0..20).find_map(|_| posterior.audit(false)).unwrap();
-        assert!(alarm.e_value >= 20.0 && (posterior.aimed_error() - 0.005).abs() < 1e-12);
+        assert!(alarm.e_value >= 20.0 && (posterior.aim() - 0.005).abs() < 1e-12);
         posterior.observe(
             &Reading::new(PAIR.0),
             &Reading::new(PAIR.1),

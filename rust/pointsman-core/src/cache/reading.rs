@@ -230,11 +230,11 @@ impl<'a> Itemiser<'a> {
         if let Some(entry) = known {
             return self.known(hash, entry);
         }
-        let key = stem_key(self.tongue, text);
-        match lexicon
-            .get(self.tongue, key)
-            .filter(|entry| entry.kind.is_some())
-        {
+        let key = stem_key(self.tongue, text, hash);
+        let stemmed = (key != hash)
+            .then(|| lexicon.get(self.tongue, key))
+            .flatten();
+        match stemmed.filter(|entry| entry.kind.is_some()) {
             Some(entry) => self.known(hash, entry),
             None => self.push(key, hash, Kind::Word),
         }

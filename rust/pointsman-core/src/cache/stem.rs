@@ -5,18 +5,21 @@ use super::lexicon::Tongue;
 /// Longest word that is stemmed, in bytes; a longer one has no stem (0) and is its own key.
 const MOST: usize = 48;
 
-/// Writes the stem of a word of the normalised text and returns its length in bytes; 0: as it is.
+/// Writes the stem of a word of the normalised text and returns its length in bytes; 0: it is its own stem.
 pub(crate) fn stem(tongue: Tongue, word: &[u8], out: &mut [u8; MOST]) -> usize {
     let n = word.len();
-    if !(4..=MOST).contains(&n) {
+    let may_change = matches!(word.last(), Some(b's' | b'g' | b'e' | b'y'));
+    if !may_change || !(4..=MOST).contains(&n) {
         return 0;
     }
     out[..n].copy_from_slice(word);
-    match tongue {
+    let stem = match tongue {
         Tongue::En if word.is_ascii() => english(out, n),
         Tongue::Es | Tongue::Pt | Tongue::Fr => romance(out, n),
         _ => n,
-    }
+    };
+    let is_own = stem == n && out[n - 1] == word[n - 1];
+    if is_own { 0 } else { stem }
 }
 
 /// Plurals, third persons and `-ing`. The past tense, comparatives and affixes stay: "faster" is not "fast".
@@ -88,8 +91,10 @@ mod tests {
 
     fn english(word: &str) -> Vec<u8> {
         let mut out = [0; 48];
-        let n = stem(Tongue::En, word.as_bytes(), &mut out);
-        out[..n].to_vec()
+        match stem(Tongue::En, word.as_bytes(), &mut out) {
+            0 => word.into(),
+            n => out[..n].to_vec(),
+        }
     }
 
     #[test]

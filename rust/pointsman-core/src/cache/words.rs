@@ -165,24 +165,30 @@ fn push_letters<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>
 fn letters_end(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let mut end = 0;
-    while end < bytes.len() {
-        let byte = bytes[end];
-        let joins = byte == b'\'' && end > 0;
+    loop {
+        let run = bytes[end..].iter().position(|byte| !is_ascii_word(*byte));
+        end += run.unwrap_or(bytes.len() - end);
+        let Some(byte) = bytes.get(end) else {
+            return end;
+        };
         let next = bytes.get(end + 1).copied().unwrap_or(b' ');
-        let is_joined = joins && (next.is_ascii_alphabetic() || next >= 0x80);
-        if byte.is_ascii_alphanumeric() || byte == b'_' || is_joined {
+        if *byte == b'\'' && end > 0 && (next.is_ascii_alphabetic() || next >= 0x80) {
             end += 1;
-        } else if byte >= 0x80 {
-            let c = rest[end..].chars().next().unwrap_or(' ');
-            if is_unspaced(c) || !is_word_char(c) {
-                break;
-            }
-            end += c.len_utf8();
-        } else {
-            break;
+            continue;
         }
+        if byte.is_ascii() {
+            return end;
+        }
+        let c = rest[end..].chars().next().unwrap_or(' ');
+        if is_unspaced(c) || !is_word_char(c) {
+            return end;
+        }
+        end += c.len_utf8();
     }
-    end
+}
+
+fn is_ascii_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// The end of an address, a path or a file name that begins with these letters.
