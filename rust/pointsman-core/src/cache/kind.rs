@@ -90,12 +90,15 @@ impl Kind {
         })
     }
 
-    /// Whether items of this kind tell the language they are written in.
+    /// Whether words of this kind tell the language they are written in.
     pub(crate) fn is_function_word(self) -> bool {
         use Kind as K;
         matches!(
             self,
             K::Drop
+                | K::Light
+                | K::Opening
+                | K::Request
                 | K::Tail
                 | K::And
                 | K::Or

@@ -125,17 +125,14 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
 
 /// The last bytes as one number; all of them where there are fewer than eight.
 fn tail(bytes: &[u8]) -> u64 {
-    match bytes {
-        [.., a, b, c, d, e, f, g, h] => u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
-        [a, b, c, d, ..] => {
-            let last = &bytes[bytes.len() - 4..];
-            let high = u32::from_le_bytes([last[0], last[1], last[2], last[3]]);
-            u64::from(u32::from_le_bytes([*a, *b, *c, *d])) | u64::from(high) << 32
-        }
-        [a, .., z] => u64::from(*a) | u64::from(bytes[bytes.len() / 2]) << 8 | u64::from(*z) << 16,
-        [a] => u64::from(*a) << 24,
-        [] => 0,
+    if let Some(last) = bytes.last_chunk::<8>() {
+        return u64::from_le_bytes(*last);
     }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let (low, high) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u64::from(low) | u64::from(high) << 32;
+    }
+    eight(bytes)
 }
 
 fn eight(chunk: &[u8]) -> u64 {
