@@ -63,10 +63,9 @@ SECONDS ?= 600
 fuzz: ## feed random bytes to whatever reads them, SECONDS each (needs a nightly compiler)
 	fuzz/run.sh $(SECONDS)
 
-PUBLIC ?= ../shared/data/routing
-axes: build ## train the task classifier anew (needs the public prompts in PUBLIC)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check scipy pyarrow
-	$(BIN)/python tools/axes/train.py --public $(PUBLIC)
+axes: build ## train the task classifier anew
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check scipy
+	$(BIN)/python tools/axes/train.py
 	$(MATURIN)
 
 bench-adversarial: build ## score caches on near twins and paraphrases, GPTCache among them

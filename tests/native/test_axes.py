@@ -1,4 +1,4 @@
-"""The axes on the hand-labelled dev set (`tests/data/axes_dev.jsonl`), through Python."""
+"""The axes on the hand-labelled dev and held-out sets (`tests/data/axes_*.jsonl`), through Python."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from pointsman.types import Constraints, Request
 
 from .conftest import NOW_S, ask
 
-ROWS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "data/axes_dev.jsonl").read_text(encoding="utf-8").splitlines()
-]
+DATA = Path(__file__).parents[1] / "data"
+SETS = {
+    name: [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+    for name in ("axes_dev.jsonl", "axes_held.jsonl")
+}
 # Accuracy of the committed weights, less two points.
-FLOORS = {"complexity": 0.78, "domain": 0.78, "structure": 0.84, "latency": 0.94}
-MAX_ECE = 0.12
+FLOORS = {
+    "axes_dev.jsonl": {"complexity": 0.85, "domain": 0.81, "structure": 0.90, "latency": 0.95},
+    "axes_held.jsonl": {"complexity": 0.80, "domain": 0.84, "structure": 0.89, "latency": 0.94},
+}
+MAX_ECE = 0.08
 
 
 def request_of(row: dict[str, Any]) -> Request:
@@ -42,40 +46,44 @@ def calibration_error(pairs: list[tuple[float, bool]]) -> float:
     return sum(gaps) / len(pairs)
 
 
-def profiles_of(core: Core, seed: int) -> list[dict[str, Any]]:
+def profiles_of(core: Core, name: str, seed: int) -> list[dict[str, Any]]:
     """Of an infeasible request too: the catalog of these tests cannot do everything."""
-    verdicts = core.decide_many([request_of(row) for row in ROWS], now_s=NOW_S, seed=seed)
+    verdicts = core.decide_many([request_of(row) for row in SETS[name]], now_s=NOW_S, seed=seed)
     records = [v.infeasible if isinstance(v, NoFeasibleDeployment) else v for v in verdicts]
     return [json.loads(record.to_json())["task_profile"] for record in records]
 
 
 @pytest.fixture(scope="module")
-def profiles(core: Core) -> list[dict[str, Any]]:
-    return profiles_of(core, seed=1)
+def profiles(core: Core) -> dict[str, list[dict[str, Any]]]:
+    return {name: profiles_of(core, name, seed=1) for name in SETS}
 
 
-@pytest.mark.parametrize("axis", FLOORS)
-def test_axis_is_as_accurate_as_measured_and_calibrated(axis: str, profiles: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("axis", FLOORS["axes_dev.jsonl"])
+def test_axis_is_as_accurate_as_measured_and_calibrated(
+    name: str, axis: str, profiles: dict[str, list[dict[str, Any]]]
+) -> None:
     pairs = [
         (profile[axis]["p"], profile[axis]["label"] == row["labels"][axis])
-        for profile, row in zip(profiles, ROWS, strict=True)
+        for profile, row in zip(profiles[name], SETS[name], strict=True)
     ]
     accuracy, error = sum(right for _, right in pairs) / len(pairs), calibration_error(pairs)
-    print(f"{axis}: accuracy {accuracy:.3f}, ECE {error:.3f}")
-    assert accuracy >= FLOORS[axis]
+    print(f"{name} {axis}: accuracy {accuracy:.3f}, ECE {error:.3f}")
+    assert accuracy >= FLOORS[name][axis]
     assert error <= MAX_ECE
 
 
-def test_axes_of_a_request_are_always_the_same(core: Core, profiles: list[dict[str, Any]]) -> None:
-    assert profiles_of(core, seed=2) == profiles
+def test_axes_of_a_request_are_always_the_same(core: Core, profiles: dict[str, list[dict[str, Any]]]) -> None:
+    for name in SETS:
+        assert profiles_of(core, name, seed=2) == profiles[name]
 
 
-def test_what_is_trained_on_is_of_fixed_shape_and_unit_length() -> None:
+def test_what_is_trained_on_is_of_fixed_shape_and_at_most_unit_length() -> None:
     shapes = set()
     for text in ("yes", "What is the capital of France?", "法国的首都是哪里", "x" * 50_000):
         dense, buckets, weights = axis_features(ask(text))
         shapes.add(len(dense))
         assert len(buckets) == len(weights)
         assert max(buckets) < 2**16
-        assert sum(weight * weight for weight in weights) == pytest.approx(1.0, abs=1e-3)
+        assert 0.1 < sum(weight * weight for weight in weights) < 1.001
     assert len(shapes) == 1

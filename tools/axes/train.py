@@ -1,12 +1,12 @@
 """Train the four heads of the task classifier and write their weights.
 
-    make axes      # or: python tools/axes/train.py [--public ../shared/data/routing] [--out heads.bin]
+    make axes      # or: python tools/axes/train.py [--out heads.bin]
 
 The features are the native ones (`pointsman._native.axis_features`), so what is trained is what is served:
-dense features and hashed n-grams of unit length. Every head is a multinomial logistic regression with L2 and
+dense features and hashed n-grams. Every head is a multinomial logistic regression with L2 and
 class weights, all four fitted at once by L-BFGS. Its temperature is fitted on written requests held out of a
 first fit; the weights written come from a second fit to everything. What a fact of the request decides
-(`settled`) is left to that rule, as in the native code. Needs numpy and scipy (and pyarrow for `--public`);
+(`settled`) is left to that rule, as in the native code. Needs numpy and scipy;
 same seed, same machine, same weights.
 
 `heads.bin` is little-endian: f32 temperatures [4], f32 biases [17], f32 scales of the int8 columns [17],
@@ -42,8 +42,8 @@ N_LOGITS = sum(len(classes) for classes in AXES.values())
 N_BUCKETS = 2**16
 # The last dense features are two embeddings of this length.
 N_EMBEDDED = 512
-# A written prompt is worth several composed ones: it is how people write, not how templates do.
-ORIGIN_WEIGHTS = {"written": 4.0, "wrapped": 1.0, "composed": 0.4, "rule": 0.3, "words": 0.5}
+# A written prompt is worth several that only put one into another setting.
+ORIGIN_WEIGHTS = {"written": 4.0, "wrapped": 0.5, "words": 0.25}
 # How much each kind of feature may say before L2 holds it back; by held-out written requests and the dev set.
 GAINS = {"measured": 0.1, "embedded": 1.0, "hashed": 5.0}
 # Share of each class that a fit sees: what mixed traffic has, where the corpus has it otherwise.
@@ -67,23 +67,18 @@ def columns() -> dict[str, slice]:
     return places
 
 
-def load_corpus(folder: Path, public: Path | None) -> list[Request]:
-    """The committed corpus, and the public prompts if their folder is given."""
+def load_corpus(folder: Path) -> list[Request]:
+    """The committed corpus, file by file in the order of their names."""
     requests: list[Request] = []
     for path in sorted(folder.glob("*.jsonl*")):
         data = path.read_bytes()
         lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode().split("\n")
         requests.extend(json.loads(line) for line in lines if line)
-    if public is not None:
-        sys.path.insert(0, str(HERE))
-        import public as rules
-
-        requests.extend(rules.read(public))
     return requests
 
 
 def features(requests: list[Request]) -> tuple[Array, sparse.csr_matrix]:
-    """The native features: dense rows f32 [n, D], and n-grams [n, 65536] with rows of unit length."""
+    """The native features: dense rows f32 [n, D], and n-grams [n, 65536]."""
     dense, buckets, weights, starts = [], [], [], [0]
     for request in requests:
         given = {key: request[key] for key in ("messages", "tools", "response_format") if request.get(key)}
@@ -240,9 +235,10 @@ def train(requests: list[Request], options: argparse.Namespace) -> bytes:
     kept = held_out(requests, options.held_out, options.seed)
     fitted = fit(dense[~kept], grams[~kept], labels[~kept], base[~kept], options.steps)
     said = dense[kept] @ fitted[0] + grams[kept] @ fitted[1] + fitted[2]
+    by_hand = np.array([request["origin"] == "written" for request in requests])
     temperatures = []
     for column, (axis, place) in enumerate(columns().items()):
-        known = labels[kept][:, column] >= 0
+        known = (labels[kept][:, column] >= 0) & by_hand[kept]
         logits, truth = said[known][:, place], labels[kept][known, column]
         temperatures.append(fit_temperature(logits, truth))
         report(axis, logits / temperatures[-1], truth)
@@ -258,15 +254,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus")
-    parser.add_argument("--public", type=Path, help="folder with NAME/prompts.parquet")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
-    parser.add_argument("--steps", type=int, default=80, help="steps of L-BFGS; few are a regulariser too")
+    parser.add_argument("--steps", type=int, default=50, help="steps of L-BFGS; few are a regulariser too")
     parser.add_argument(
         "--held-out", type=float, default=0.2, help="share of written requests to calibrate on"
     )
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    data = train(load_corpus(options.corpus, options.public), options)
+    data = train(load_corpus(options.corpus), options)
     options.out.parent.mkdir(exist_ok=True)
     options.out.write_bytes(data)
     print(f"{options.out}: {len(data) / 1e6:.2f} MB")

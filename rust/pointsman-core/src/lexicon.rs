@@ -47,6 +47,31 @@ pub(crate) enum Cue {
 
 pub(crate) const N_CUES: usize = Cue::Nl as usize + 1;
 
+/// What the stems of `data/axes/stems.txt` tell: domains first, then what is asked for.
+pub(crate) const THEMES: [&str; 18] = [
+    "Code",
+    "Math",
+    "Legal",
+    "Medical",
+    "Finance",
+    "Science",
+    "Everyday",
+    "Explain",
+    "Summarise",
+    "Translate",
+    "Draft",
+    "Extract",
+    "Classify",
+    "Compute",
+    "Diagnose",
+    "Advise",
+    "AskJson",
+    "Bulk",
+];
+/// How many of them are domains.
+pub(crate) const N_DOMAIN_THEMES: usize = 7;
+pub(crate) const N_THEMES: usize = THEMES.len();
+
 /// What must surround a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edge {

@@ -48,6 +48,7 @@ mod session;
 pub mod shrink;
 mod simd;
 pub mod sketch;
+mod stems;
 mod text;
 pub mod tokens;
 pub mod window;

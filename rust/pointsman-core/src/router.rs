@@ -17,6 +17,7 @@ use crate::markers;
 use crate::policy::{self, Candidate, Chance, Choice, Limits};
 use crate::request::Request;
 use crate::session::{Chain, Sessions};
+use crate::stems;
 use crate::tokens::{self, TokenFamily};
 
 /// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically, no lock is held while scoring.
@@ -64,6 +65,7 @@ impl Router {
     pub fn new(catalog: Arc<Catalog>) -> Result<Self, Error> {
         markers::warm_up();
         heads::warm_up();
+        stems::warm_up();
         tokens::prepare(TokenFamily::O200k);
         let _ = Embedding::builtin(); // Loads it; no error with the data this crate ships.
         let learned = Learned::new(&catalog)?;

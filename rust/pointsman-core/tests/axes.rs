@@ -47,7 +47,7 @@ fn accuracies(table: &str) -> [f64; 3] {
 fn most_labelled_prompts_are_recognised() {
     let [complexity, domain, structure] = accuracies(include_str!("axes.tsv"));
     eprintln!("complexity {complexity:.3} domain {domain:.3} structure {structure:.3}");
-    assert!(complexity >= 0.92 && domain >= 0.92 && structure >= 0.95);
+    assert!(complexity >= 0.94 && domain >= 0.89 && structure >= 0.98);
 }
 
 #[test]

@@ -63,15 +63,17 @@ fn imports(source: &str) -> Vec<String> {
 fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
-        "byte_map" | "grams" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
+        "byte_map" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
         | "learn_error" | "logistic" => &[],
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
+        "stems" => &["lexicon"],
+        "grams" => &["stems"],
         "markers" => &["byte_map", "lexicon", "text"],
         "tokens" => &["byte_map"],
         "embed" => &["byte_map", "simd"],
         "features" => &[
-            "catalog", "embed", "grams", "lexicon", "markers", "request", "scaffold", "text",
-            "tokens",
+            "catalog", "embed", "grams", "lexicon", "markers", "request", "scaffold", "stems",
+            "text", "tokens",
         ],
         "profile" => &["features"],
         "heads" => &["features", "grams", "profile", "simd"],

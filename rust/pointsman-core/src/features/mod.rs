@@ -4,6 +4,7 @@
 //! substance lets little through. System prompts count at a lower weight, tool results hardly at all.
 
 mod reading;
+mod themes;
 
 use crate::catalog::{Capabilities, Capability};
 use crate::embed::DIM;
@@ -12,6 +13,7 @@ use crate::lexicon::{Cue, N_CUES};
 use crate::request::{Attachment, Request, ResponseFormat};
 use crate::tokens;
 use reading::{Reading, SCRIPTS};
+use themes::N_THEME_FEATURES;
 
 /// Language of a conversation, as ISO 639-1 codes; `und` when unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +60,8 @@ pub(crate) enum Measure {
 const N_MEASURES: usize = Measure::HasSchema as usize + 1;
 
 /// Number of the dense features.
-pub(crate) const N_DENSE: usize = 3 * N_CUES + N_MEASURES + SCRIPTS.len() + 2 * DIM;
+pub(crate) const N_DENSE: usize =
+    3 * N_CUES + N_THEME_FEATURES + N_MEASURES + SCRIPTS.len() + 2 * DIM;
 
 /// What is measured of one request.
 #[derive(Clone, Debug)]
@@ -108,7 +111,7 @@ impl Features {
         }
     }
 
-    /// Cues of the conversation, of its last message and of its system prompts; measures; shares of scripts;
+    /// Cues of the conversation, of its last message and of its system prompts; measures; shares of scripts; themes;
     /// embeddings of the conversation and of its system prompts.
     pub fn dense(&self) -> &[f32] {
         &self.dense[..]
@@ -133,13 +136,10 @@ impl Features {
         &self.dense[N_DENSE - 2 * DIM..N_DENSE - DIM]
     }
 
-    /// Buckets of hashed n-grams with their weights, a vector of unit length; a bucket may occur many times.
+    /// Buckets of hashed n-grams with their weights, a vector of unit length for each of the last
+    /// message, the turns before and the system prompts; a bucket may occur in each.
     pub fn grams(&self) -> impl Iterator<Item = (u32, f32)> {
-        let scale = self.grams.scale();
-        self.grams
-            .items()
-            .iter()
-            .map(move |(bucket, weight)| (*bucket, weight * scale))
+        self.grams.iter()
     }
 }
 

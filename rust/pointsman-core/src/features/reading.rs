@@ -9,6 +9,7 @@ use crate::scaffold;
 use crate::text::{Class, TextStats, Windows};
 use crate::tokens;
 
+use super::themes::Themes;
 use super::{Language, Measure, N_DENSE, N_MEASURES};
 
 /// Bytes read of one conversation, newest first; what lies beyond is only measured by its length.
@@ -38,6 +39,7 @@ const LATIN: [&str; 7] = ["en", "es", "fr", "de", "it", "pt", "nl"];
 /// The state of one reading.
 pub(super) struct Reading {
     cues: [[f32; N_CUES]; 3],
+    themes: Themes,
     measures: [f32; N_MEASURES],
     scripts: [f32; SCRIPTS.len()],
     /// Sums of embeddings: of the turns, and of the system prompts.
@@ -54,7 +56,7 @@ pub(super) struct Reading {
 
 /// Which of the cue sets a text adds to besides that of the whole conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Turn = 0,
     Last = 1,
     System = 2,
@@ -76,6 +78,7 @@ impl Reading {
     pub(super) fn new() -> Self {
         Self {
             cues: [[0.0; N_CUES]; 3],
+            themes: Themes::default(),
             measures: [0.0; N_MEASURES],
             scripts: [0.0; SCRIPTS.len()],
             vectors: [[0.0; DIM]; 2],
@@ -103,12 +106,14 @@ impl Reading {
         let mut row = Box::new([0.0; N_DENSE]);
         let [turns, system] = self.vectors.each_ref().map(unit);
         let [all, last, operator] = &self.cues;
-        let parts: [&[f32]; 7] = [
+        let themes = self.themes.features();
+        let parts: [&[f32]; 8] = [
             all,
             last,
             operator,
             &self.measures,
             &self.scripts,
+            &themes,
             &turns,
             &system,
         ];
@@ -292,9 +297,11 @@ impl Reading {
         }
         let (space, weight) = match part {
             Part::System => (Space::System, 1.0),
-            _ => (Space::Turn, weight),
+            Part::Last => (Space::Last, weight),
+            Part::Turn => (Space::Before, weight),
         };
-        let n_read = self.grams.read(text, weight, space);
+        let (n_read, tallies) = self.grams.read(text, weight, space);
+        self.themes.add(&tallies, weight, part);
         self.embed_budget = self
             .embed_budget
             .saturating_sub(n_read.max(MIN_SAMPLE_BYTES));

@@ -3,7 +3,14 @@
 //! Words are lower case, digits are all `0`, a run of one symbol is one word. Pieces are what relates forms of a
 //! word, and languages: four bytes of a longer ASCII word; two or three characters where a script has no spaces.
 
+mod met;
+mod word;
+
 use std::ops::Range;
+
+use crate::stems::{self, Tally};
+use met::Met;
+use word::{FOLDED, MAX_WORD_BYTES, Word, folded};
 
 /// Number of buckets that n-grams are hashed to.
 pub(crate) const N_BUCKETS: usize = 1 << BUCKET_BITS;
@@ -15,11 +22,11 @@ const TAIL_BYTES: usize = 768;
 const HEAD_ZONE: usize = 240;
 const TAIL_ZONE: usize = 200;
 const MIDDLE_WEIGHT: f32 = 0.4;
+/// Bytes at the head and the tail of a text where the themes of what is asked are counted apart.
+const EDGE_ZONE: usize = 90;
 /// Words of a text that count as its lead, and as its end.
 const N_LEAD: usize = 4;
 const N_END: usize = 8;
-/// Longest word kept whole, in bytes; longer ones are cut.
-const MAX_WORD_BYTES: usize = 48;
 
 /// What an n-gram is; each kind is hashed apart and weighs differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,54 +53,83 @@ impl Kind {
 /// Whose text it is: what an operator writes is hashed apart from what is asked, and next to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
-    Turn,
+    /// The last message of the user.
+    Last,
+    /// The turns before it.
+    Before,
     System,
 }
 
-/// The n-grams gathered so far; a bucket may occur many times.
+const N_SPACES: usize = 3;
+
+/// The n-grams gathered so far, a space apart; a bucket counts once in each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Grams {
-    items: Vec<(u32, f32)>,
-    sum_of_squares: f32,
+    items: [Vec<(u32, f32)>; N_SPACES],
+    sums_of_squares: [f32; N_SPACES],
+    /// The greatest weight that a text of each space was read with.
+    weights: [f32; N_SPACES],
+    /// The buckets met in the space being read.
+    met: Met,
 }
 
 impl Grams {
-    /// Buckets and weights, not yet of unit length.
-    pub(crate) fn items(&self) -> &[(u32, f32)] {
-        &self.items
+    /// Buckets with their weights; each space is a vector as long as its weight.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> {
+        (0..N_SPACES).flat_map(|space| {
+            let scale = self.scale(space);
+            let items = self.items[space].iter();
+            items.map(move |(bucket, weight)| (*bucket, weight * scale))
+        })
     }
 
-    /// What makes the weights a vector of unit length; 0 if there are none.
-    pub(crate) fn scale(&self) -> f32 {
-        if self.sum_of_squares > 0.0 {
-            self.sum_of_squares.sqrt().recip()
+    fn scale(&self, space: usize) -> f32 {
+        let length = self.sums_of_squares[space].sqrt();
+        if length > 0.0 {
+            self.weights[space].min(1.0) / length
         } else {
             0.0
         }
     }
 
-    /// Adds the n-grams of a text; `O(n)` up to 1,792 bytes, flat beyond. Returns the bytes read.
-    pub(crate) fn read(&mut self, text: &str, weight: f32, space: Space) -> usize {
+    /// Adds the n-grams of a text; `O(n)` up to 1,792 bytes, flat beyond. Returns the bytes read, and
+    /// how often each theme was met.
+    pub(crate) fn read(&mut self, text: &str, weight: f32, space: Space) -> (usize, Tallies) {
+        self.met.enter(space);
+        let most = &mut self.weights[space as usize];
+        *most = most.max(weight);
+        let mut tallies = Tallies::default();
         if text.len() <= HEAD_BYTES + TAIL_BYTES {
-            self.read_window(text, 0, text.len(), weight, space);
-            return text.len();
+            self.read_window(text, 0, text.len(), weight, &mut tallies);
+            return (text.len(), tallies);
         }
         let head = floor(text, HEAD_BYTES);
         let tail = floor(text, text.len() - TAIL_BYTES);
-        self.read_window(&text[..head], 0, text.len(), weight, space);
-        self.read_window(&text[tail..], tail, text.len(), weight, space);
-        head + text.len() - tail
+        self.read_window(&text[..head], 0, text.len(), weight, &mut tallies);
+        self.read_window(&text[tail..], tail, text.len(), weight, &mut tallies);
+        (head + text.len() - tail, tallies)
     }
 
     /// Reads a window that begins at `at` in a text of `n_bytes`.
-    fn read_window(&mut self, text: &str, at: usize, n_bytes: usize, weight: f32, space: Space) {
-        self.items.reserve(text.len() + 64); // About as many as bytes.
+    fn read_window(
+        &mut self,
+        text: &str,
+        at: usize,
+        n_bytes: usize,
+        weight: f32,
+        tallies: &mut Tallies,
+    ) {
+        let zone =
+            |head: usize, tail: usize| head.saturating_sub(at)..(n_bytes - at).saturating_sub(tail);
+        self.items[self.met.space() as usize].reserve(text.len() + 64); // About as many as bytes.
         let mut words = Words {
             grams: self,
+            tallies,
             weight,
             text_weight: weight,
-            middle: HEAD_ZONE.saturating_sub(at)..(n_bytes - at).saturating_sub(TAIL_ZONE),
-            space,
+            is_edge: at == 0,
+            middle: zone(HEAD_ZONE, TAIL_ZONE),
+            inside: zone(EDGE_ZONE, EDGE_ZONE),
             previous: 0,
             n_tokens: 0,
             end: [0; N_END],
@@ -102,16 +138,28 @@ impl Grams {
         words.finish();
     }
 
-    fn push(&mut self, hash: u64, kind: Kind, weight: f32, space: Space) {
+    /// Adds an n-gram to the space being read, hashed as a user's or as an operator's.
+    fn push(&mut self, hash: u64, kind: Kind, weight: f32, is_operator: bool) {
         const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-        let seed = (kind as u64 * 2 + space as u64 + 1) << 56;
+        let seed = (kind as u64 * 2 + u64::from(is_operator) + 1) << 56;
         let mixed = (hash ^ seed).wrapping_mul(GOLDEN);
         let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(GOLDEN);
         let bucket = (mixed >> (64 - BUCKET_BITS)) as u32;
+        if !self.met.is_new(bucket) {
+            return;
+        }
         let weight = weight * kind.weight();
-        self.sum_of_squares += weight * weight;
-        self.items.push((bucket, weight));
+        let space = self.met.space() as usize;
+        self.sums_of_squares[space] += weight * weight;
+        self.items[space].push((bucket, weight));
     }
+}
+
+/// Themes of a text, and of its first and last words.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tallies {
+    pub(crate) all: Tally,
+    pub(crate) edge: Tally,
 }
 
 /// The last place at or before `at` where a character begins.
@@ -125,12 +173,15 @@ fn floor(text: &str, at: usize) -> usize {
 /// One window on its way into the grams.
 struct Words<'a> {
     grams: &'a mut Grams,
+    tallies: &'a mut Tallies,
     /// Weight of the place being read, and of the text where it counts fully.
     weight: f32,
     text_weight: f32,
     /// Where the window lies between the zones of instructions.
     middle: Range<usize>,
-    space: Space,
+    /// Where the window lies between the first and the last words, and whether the place read does not.
+    inside: Range<usize>,
+    is_edge: bool,
     previous: u64,
     n_tokens: usize,
     end: [u64; N_END],
@@ -192,6 +243,7 @@ impl Words<'_> {
         } else {
             self.text_weight
         };
+        self.is_edge = !self.inside.contains(&at);
         if c != before && (c == '\n' || !c.is_whitespace()) {
             self.token(u64::from(u32::from(c)) | 1 << 40);
         }
@@ -203,7 +255,9 @@ impl Words<'_> {
             return;
         }
         let bytes = &word.bytes[..word.n_bytes];
-        self.token(hash(bytes));
+        let own = hash(bytes);
+        self.themes(stems::themes(bytes, self.previous, own));
+        self.token(own);
         if word.is_ascii {
             self.pieces_of_ascii(bytes);
         } else {
@@ -211,6 +265,17 @@ impl Words<'_> {
         }
         word.n_bytes = 0;
         word.is_ascii = true;
+    }
+
+    /// Counts the themes of a word, a bit each; faint where the text is.
+    fn themes(&mut self, mut bits: u32) {
+        let weight = self.weight / self.text_weight;
+        while bits != 0 {
+            let theme = bits.trailing_zeros() as usize;
+            self.tallies.all[theme] += weight;
+            self.tallies.edge[theme] += f32::from(u8::from(self.is_edge));
+            bits &= bits - 1;
+        }
     }
 
     /// A word or a symbol: itself, with the one before, and where it stands.
@@ -274,11 +339,12 @@ impl Words<'_> {
     }
 
     fn push(&mut self, hash: u64, kind: Kind) {
-        self.grams.push(hash, kind, self.weight, self.space);
+        let is_operator = self.grams.met.space() == Space::System;
+        self.grams.push(hash, kind, self.weight, is_operator);
         // What an operator asks for is said in the words a user would use.
-        if self.space == Space::System && kind != Kind::Piece {
+        if is_operator && kind != Kind::Piece {
             self.grams
-                .push(hash, kind, self.weight * SYSTEM_SHARE, Space::Turn);
+                .push(hash, kind, self.weight * SYSTEM_SHARE, false);
         }
     }
 }
@@ -286,69 +352,11 @@ impl Words<'_> {
 /// How much of a system prompt's weight goes to the users' space.
 const SYSTEM_SHARE: f32 = 0.5;
 
-/// The word being gathered: lower case, digits as `0`.
-struct Word {
-    bytes: [u8; MAX_WORD_BYTES],
-    n_bytes: usize,
-    is_ascii: bool,
-}
-
-impl Word {
-    fn new() -> Self {
-        Self {
-            bytes: [0; MAX_WORD_BYTES],
-            n_bytes: 0,
-            is_ascii: true,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.n_bytes + 4 > MAX_WORD_BYTES
-    }
-
-    /// Adds a character beyond ASCII.
-    fn push(&mut self, lower: char) {
-        self.is_ascii = false;
-        self.n_bytes += lower.encode_utf8(&mut self.bytes[self.n_bytes..]).len();
-    }
-}
-
-/// ASCII letters in lower case, digits as `0`, 0 for all else.
-static FOLDED: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let b = byte as u8;
-        if b.is_ascii_digit() {
-            table[byte] = b'0';
-        } else if b.is_ascii_alphabetic() {
-            table[byte] = b.to_ascii_lowercase();
-        }
-        byte += 1;
-    }
-    table
-};
-
-/// The lower case of a letter or digit beyond ASCII, the first character of it; `None` for what is neither.
-fn folded(c: char) -> Option<char> {
-    match c {
-        '\0'..='\x7f' => None,
-        // Chinese, kana, Korean and small Cyrillic letters: those of whole scripts, without a search.
-        '\u{4e00}'..='\u{9fff}'
-        | '\u{3041}'..='\u{3096}'
-        | '\u{30a1}'..='\u{30fa}'
-        | '\u{ac00}'..='\u{d7a3}'
-        | '\u{430}'..='\u{44f}' => Some(c),
-        _ if c.is_alphanumeric() => Some(c.to_lowercase().next().unwrap_or(c)),
-        _ => None,
-    }
-}
-
 /// FNV-1a.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(stems::OFFSET, |hash, byte| stems::step(hash, *byte))
 }
 
 #[cfg(test)]
@@ -357,8 +365,8 @@ mod tests {
 
     fn buckets(text: &str) -> Vec<u32> {
         let mut grams = Grams::default();
-        grams.read(text, 1.0, Space::Turn);
-        grams.items().iter().map(|item| item.0).collect()
+        grams.read(text, 1.0, Space::Last);
+        grams.iter().map(|item| item.0).collect()
     }
 
     #[test]
@@ -368,23 +376,12 @@ mod tests {
     }
 
     #[test]
-    fn every_character_is_folded_as_unicode_says() {
-        for c in '\u{80}'..=char::MAX {
-            let lower = c.to_lowercase().next().filter(|_| c.is_alphanumeric());
-            assert_eq!(folded(c), lower, "{c:?}");
-        }
-    }
-
-    #[test]
     fn a_long_text_costs_no_more_than_its_windows() {
         let mut grams = Grams::default();
-        let n_read = grams.read(&"word ".repeat(100_000), 1.0, Space::Turn);
+        let (n_read, _) = grams.read(&"word ".repeat(100_000), 1.0, Space::Last);
         assert_eq!(n_read, HEAD_BYTES + TAIL_BYTES);
-        let squares: f32 = grams
-            .items()
-            .iter()
-            .map(|(_, weight)| (weight * grams.scale()).powi(2))
-            .sum();
+        assert!(grams.iter().count() < 100, "a bucket counts once");
+        let squares: f32 = grams.iter().map(|(_, weight)| weight * weight).sum();
         assert!((squares - 1.0).abs() < 1e-3);
     }
 }
