@@ -53,6 +53,9 @@ bench: build ## print the speed figures of the README and the notes
 callgrind: ## count the instructions of each stage of a decision against benches/callgrind.json (needs valgrind)
 	$(PY) benches/callgrind.py --compare
 
+bench-cache: build ## print the cache's figures, with a million vectors
+	cargo bench --locked --quiet -p pointsman-core --bench cache -- 1000000
+
 PEERS := benches/peers/.venv/bin/python
 peers: build ## decide the same prompts with LiteLLM and semantic-router, in one run
 	$(PY) -m venv benches/peers/.venv
@@ -79,4 +82,4 @@ format: $(VENV)/.ready ## format all code
 	cargo fmt --all
 	$(BIN)/ruff format
 
-.PHONY: help build demo test lint realparts bench callgrind peers fuzz axes wheel format
+.PHONY: help build demo test lint realparts bench bench-cache callgrind peers fuzz axes wheel format

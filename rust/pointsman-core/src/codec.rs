@@ -58,6 +58,11 @@ impl Writer {
             .extend(values.iter().map(|value| value.to_le_bytes()[0]));
     }
 
+    /// The fields without an envelope, for those who have their own.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// The sealed document.
     pub(crate) fn seal(self, magic: [u8; 4], version: u32) -> Vec<u8> {
         let mut document = Vec::with_capacity(HEADER + self.0.len());
@@ -74,6 +79,11 @@ impl Writer {
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    /// Fields without an envelope.
+    pub(crate) fn over(fields: &'a [u8]) -> Self {
+        Self(fields)
+    }
+
     /// Opens a sealed document.
     pub(crate) fn open(
         document: &'a [u8],
