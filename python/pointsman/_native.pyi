@@ -1,17 +1,22 @@
 """The deciding core, in Rust. Pure: no clock, no network, no hidden randomness."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Literal, final
 
 from pointsman.types import Outcome, Request
 
 __all__ = [
+    "Cache",
+    "CacheStats",
     "Catalog",
     "Core",
     "Decision",
+    "Entry",
+    "Hit",
     "Infeasible",
     "InvalidInput",
     "InvalidState",
+    "Miss",
     "NoFeasibleDeployment",
     "Pacer",
     "PointsmanError",
@@ -254,3 +259,288 @@ class Core:
         Raises:
             InvalidState: Cut, changed or of another version; nothing changes then.
         """
+
+@final
+class Cache:
+    """Answers that are kept, found by the text they answer. Thread-safe; lookups run side by side.
+
+    A `partition` is 16 bytes, a hash over everything that changes the answer but the last user text. Entries
+    of different partitions never answer one another, however alike their texts are.
+
+    Time is an argument (`now_s`, Unix time in seconds); nothing is random but by `seed`.
+    """
+
+    def __new__(
+        cls,
+        *,
+        max_bytes: int = 268_435_456,
+        target_error: float = 0.01,
+        ttl_s: float = 604_800.0,
+        audit_rate: float = 0.01,
+    ) -> Cache:
+        """An empty cache.
+
+        Args:
+            max_bytes: Bound of all memory held (texts, answers, vectors, maps, journal), at least 65,536.
+            target_error: Share of hits that may be wrong, in [0.0001, 0.5]: the one dial.
+            ttl_s: Seconds an answer is kept unless `insert` says otherwise, in (0, 1e9].
+            audit_rate: Share of hits, but those of the very same text, with `wants_audit`, in [0, 1].
+
+        Raises:
+            InvalidInput: A setting outside its range.
+        """
+    def lookup(
+        self,
+        partition: bytes,
+        text: str,
+        *,
+        now_s: float,
+        seed: int = 0,
+        semantic: bool = True,
+        max_age_s: float | None = None,
+    ) -> Hit | Miss:
+        """The answer that serves `text`, or why none does. Counts the hit or miss.
+
+        Layers, in order: the very same text; the same normalised text; then, if `semantic`, the same ordered
+        content, and the vectors nearby that the guard lets pass and the posterior is sure of. The vector is
+        computed inside. Releases the GIL unless the very same text is there.
+
+        Args:
+            partition: 16 bytes.
+            text: The last user text.
+            now_s: Unix time in seconds.
+            seed: What `wants_audit` is drawn from, in [0, 2**64).
+            semantic: Whether texts that are not equal may answer one another.
+            max_age_s: Oldest answer wanted, in seconds.
+
+        Raises:
+            InvalidInput: A partition of another length.
+        """
+    def lookup_many(
+        self,
+        partition: bytes,
+        texts: Sequence[str],
+        *,
+        now_s: float,
+        seed: int = 0,
+        semantic: bool = True,
+        max_age_s: float | None = None,
+    ) -> list[Hit | Miss]:
+        """`lookup` of every text, in order, in one call without the GIL."""
+    def insert(
+        self,
+        partition: bytes,
+        text: str,
+        answer: bytes,
+        *,
+        now_s: float,
+        namespace: str,
+        ttl_s: float | None = None,
+        cost_usd: float = 0.0,
+    ) -> str:
+        """Keep an answer, in place of one to the same text; the entry's id, 16 hex digits.
+
+        Where `max_bytes` leaves no room, the entries of least worth go first: those that expired, then by
+        uses x cost / bytes, aged (GreedyDual-Size-Frequency, on a sample).
+
+        Args:
+            partition: 16 bytes.
+            text: The last user text.
+            answer: Whatever the caller wants back, byte for byte.
+            now_s: Unix time in seconds.
+            namespace: Who may clear it, such as a tenant.
+            ttl_s: Seconds to keep it, in (0, 1e9]; the cache's if not given.
+            cost_usd: What a hit saves.
+
+        Raises:
+            InvalidInput: A partition of another length; text and answer above a quarter of `max_bytes`; a
+                time, cost or `ttl_s` outside its range.
+        """
+    def observe(
+        self,
+        entry_id: str,
+        text: str,
+        *,
+        similarity: float,
+        is_right: bool,
+        weight: float = 1.0,
+        is_audit: bool = False,
+        now_s: float,
+    ) -> str | None:
+        """Learn from a graded hit, or from a graded miss that named an entry; the name of an alarm, if one.
+
+        An entry whose answer was served for `text` and is wrong for certain (`weight` 1) is deleted. An entry
+        that is gone teaches nothing.
+
+        Args:
+            entry_id: As the hit or miss said.
+            text: What was asked.
+            similarity: As the hit or miss said.
+            is_right: Whether the kept answer is right for `text`.
+            weight: How sure that is, in [0, 1].
+            is_audit: Whether the hit was graded because of `wants_audit`: only such grades tell how often
+                hits are wrong. With other ones the alarm would be biased.
+            now_s: Unix time in seconds.
+
+        Returns:
+            `hits_wrong` if hits are found wrong more often than `target_error` allows; from then on fewer are
+            served (`CacheStats.aim`).
+
+        Raises:
+            InvalidInput: No id; a similarity or weight outside its range.
+        """
+    def get(self, entry_id: str) -> Entry | None:
+        """What is known of an entry; counts no hit. None if it is gone."""
+    def replace(self, entry_id: str, answer: bytes, *, now_s: float) -> bool:
+        """Give an entry another answer, kept as long anew, its grades forgotten; whether it is there."""
+    def delete(self, entry_id: str) -> bool:
+        """Delete an entry; whether it was there."""
+    def clear(self, namespace: str | None = None) -> int:
+        """Delete a namespace, or everything; how many entries that were."""
+    def entries(
+        self, namespace: str | None = None, *, after: str | None = None, limit: int = 100
+    ) -> list[Entry]:
+        """Up to `limit` entries, of a namespace or all, by id; those with ids above `after`. O(entries)."""
+    def stats(self) -> CacheStats:
+        """Counts since the cache was made or restored; entries and bytes as of now."""
+    def take_journal(self) -> bytes:
+        """What happened since the last call, as frames to be appended to a file; empty if nothing did.
+
+        If that was more than `max_bytes / 64`, the frames are a whole snapshot instead; append them all the
+        same. Hits are not recorded. Frames have numbers: what a later snapshot holds does no harm.
+        """
+    def snapshot(self) -> bytes:
+        """Everything, for a file of its own; builds as many bytes as the cache holds."""
+    @staticmethod
+    def restore(
+        snapshot: bytes,
+        journal: bytes,
+        *,
+        now_s: float,
+        max_bytes: int = 268_435_456,
+        target_error: float = 0.01,
+        ttl_s: float = 604_800.0,
+        audit_rate: float = 0.01,
+    ) -> Cache:
+        """The cache that a snapshot and the journal since then describe; either may be empty.
+
+        What follows damage (a torn tail, a changed bit, a missing frame) is dropped and its bytes counted in
+        `CacheStats.n_dropped_bytes`. If that is above 0, write a new snapshot and begin a new journal before
+        appending anything: what is appended behind damage would be dropped too.
+
+        Raises:
+            InvalidState: A snapshot whose head is damaged; a document of another version.
+            InvalidInput: A setting outside its range.
+        """
+
+@final
+class Hit:
+    """A kept answer that serves."""
+
+    @property
+    def entry_id(self) -> str:
+        """16 hex digits."""
+    @property
+    def layer(self) -> Literal["exact", "normalised", "canonical", "semantic"]:
+        """What found it."""
+    @property
+    def similarity(self) -> float:
+        """Cosine of the embeddings in the layer `semantic`; 1 in the others."""
+    @property
+    def p_correct(self) -> float:
+        """Lower bound of P(the answer is right), in [0, 1]; 1 for `exact` and `normalised`."""
+    @property
+    def answer(self) -> bytes:
+        """As it was inserted; a copy at each reading."""
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was stored."""
+    @property
+    def wants_audit(self) -> bool:
+        """Whether the model should be called too, to grade this hit; never in the layer `exact`."""
+
+@final
+class Miss:
+    """No kept answer serves."""
+
+    @property
+    def reason(
+        self,
+    ) -> Literal["empty", "nothing_near", "guard", "below_bound", "expired", "unservable"]:
+        """Why, by the nearest entry."""
+    @property
+    def veto(self) -> str | None:
+        """What the guard found different, or what makes the text unservable."""
+    @property
+    def entry_id(self) -> str | None:
+        """The nearest entry, if one was near: grading it teaches as a hit does."""
+    @property
+    def similarity(self) -> float | None:
+        """Its similarity."""
+
+@final
+class Entry:
+    """What is known of a kept answer; a copy."""
+
+    @property
+    def entry_id(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def partition(self) -> bytes: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def answer(self) -> bytes: ...
+    @property
+    def created_s(self) -> float: ...
+    @property
+    def expires_s(self) -> float: ...
+    @property
+    def n_hits(self) -> int: ...
+    @property
+    def n_right(self) -> float:
+        """Weight of its hits that were found right."""
+    @property
+    def n_wrong(self) -> float:
+        """Weight of its hits that were found wrong."""
+    @property
+    def cost_saved_usd(self) -> float:
+        """`n_hits` times the `cost_usd` it was inserted with."""
+    @property
+    def n_bytes(self) -> int:
+        """Bytes it takes, its share of the maps left out."""
+
+@final
+class CacheStats:
+    """Counts of a cache since it was made or restored; entries and bytes as of now."""
+
+    @property
+    def n_entries(self) -> int: ...
+    @property
+    def n_partitions(self) -> int: ...
+    @property
+    def n_bytes(self) -> int:
+        """All memory held: texts, answers, vectors, maps, journal."""
+    @property
+    def max_bytes(self) -> int: ...
+    @property
+    def hits(self) -> dict[str, int]:
+        """By layer, every layer."""
+    @property
+    def misses(self) -> dict[str, int]:
+        """By reason, every reason."""
+    @property
+    def n_evicted(self) -> int:
+        """Entries evicted for room before their time."""
+    @property
+    def n_expired(self) -> int:
+        """Entries removed for room after their time."""
+    @property
+    def n_alarms(self) -> int: ...
+    @property
+    def aim(self) -> float:
+        """Share of wrong hits aimed at now: `target_error`, less what alarms took away."""
+    @property
+    def n_dropped_bytes(self) -> int:
+        """Bytes of snapshot and journal that were damaged and dropped at `restore`."""

@@ -3,6 +3,8 @@
 //! The Python-side documentation lives in `python/pointsman/_native.pyi`.
 
 mod axes;
+mod cache;
+mod cache_view;
 mod catalog;
 mod core;
 mod decision;
@@ -18,6 +20,10 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::axes::axis_features;
+    #[pymodule_export]
+    use super::cache::{PyCache, PyHit, PyMiss};
+    #[pymodule_export]
+    use super::cache_view::{PyCacheStats, PyEntry};
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]
