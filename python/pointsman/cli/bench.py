@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pointsman import _native
+from pointsman.cli.bench_cache import cache
 from pointsman.cli.bench_prompts import prompts
 from pointsman.cli.options import JsonOption  # noqa: TC001 - typer reads the annotation
 from pointsman.types import Request
@@ -31,6 +32,7 @@ _N_IN_ONE_CALL = 1000
 _N_WARM_UP = 20
 
 bench_app = typer.Typer(help="Measure this installation on this machine.", no_args_is_help=True)
+bench_app.command()(cache)
 
 
 @bench_app.callback()
