@@ -174,6 +174,7 @@ def test_allowed_models_rank_in_their_order_and_needs_reject(core: Core) -> None
         "field": "vision",
         "limit": True,
         "value": False,
+        "slack": None,
     }
 
 
