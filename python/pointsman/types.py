@@ -213,8 +213,8 @@ class Outcome:
         structure: The decision's label.
         task: Name the caller gave the task.
         decision: The decision that the call carried out; a session it belongs to is warm there now.
-        features: The decision's `features`, for a reward that comes when the decision is gone; without either a
-            reward teaches only what labels can tell.
+        features: The decision's `features`, for a reward that comes when the decision is gone; without
+            either a reward teaches only what labels can tell.
         n_input_tokens: Input tokens.
         n_cached_input_tokens: Those of them read from the provider's prompt cache; `None`: not reported.
         n_cache_write_tokens: Those of them written to it.
