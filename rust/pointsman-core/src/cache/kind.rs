@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Lead,
     /// "to": as `Lead`, but where it leads is never where it comes from.
     Toward,
+    /// "for": as `Lead`, but no other says the same: a book for children is not one about them.
+    For,
     /// "I", "my", "it": may stand or not, if the other text has no other pronoun instead.
     Soft,
     /// May be left out without another question being asked: "tell me", "status code".
@@ -62,6 +64,7 @@ impl Kind {
             "or" => Self::Or,
             "versus" => Self::Versus,
             "of" => Self::Of,
+            "for" => Self::For,
             "toward" => Self::Toward,
             "soft" => Self::Soft,
             "lead" => Self::Lead,
@@ -105,6 +108,7 @@ impl Kind {
                 | K::Of
                 | K::Lead
                 | K::Toward
+                | K::For
                 | K::Soft
                 | K::Question
                 | K::Negation
@@ -140,6 +144,8 @@ pub(crate) const LED: u8 = 8;
 pub(crate) const SOFT: u8 = 16;
 /// "to" stands before it.
 pub(crate) const TOWARD: u8 = 64;
+/// "for" stands before it.
+pub(crate) const LED_BY_FOR: u8 = 128;
 /// Ends in `-ing`: may name a thing ("a building") or an action.
 pub(crate) const GERUND: u8 = 32;
 

@@ -2,7 +2,9 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::kind::{GERUND, Item, JOINED, Kind, LED, LED_BY_OF, POSSESSIVE, SOFT, TOWARD};
+use super::kind::{
+    GERUND, Item, JOINED, Kind, LED, LED_BY_FOR, LED_BY_OF, POSSESSIVE, SOFT, TOWARD,
+};
 use super::lexicon::{Entry, Lexicon, Tongue, join_hash, lexicon, stem_key, word_hash};
 use super::normalise::normalise;
 use super::tongue::tongue_of;
@@ -116,7 +118,9 @@ fn canonical(reading: &Reading) -> Option<u128> {
     let mut bytes = Vec::with_capacity(9 * reading.items.len() + 3);
     for item in keyed {
         bytes.extend_from_slice(&item.key.to_le_bytes());
-        bytes.push(u8::from(item.has(LED | LED_BY_OF)) | item.flags & GERUND);
+        bytes.push(
+            u8::from(item.has(LED | LED_BY_OF)) | item.flags & (GERUND | TOWARD | LED_BY_FOR),
+        );
     }
     bytes.push(reading.tongue as u8);
     bytes.push(reading.traits & (traits::OR | traits::POLAR));
@@ -247,6 +251,7 @@ impl<'a> Itemiser<'a> {
             Kind::Drop | Kind::Tail | Kind::Polite => self.flags &= !GERUND,
             Kind::Of => self.flags = self.flags & !GERUND | LED_BY_OF,
             Kind::Lead => self.flags = self.flags & !GERUND | LED,
+            Kind::For => self.flags = self.flags & !GERUND | LED | LED_BY_FOR,
             Kind::Toward => self.flags = self.flags & !GERUND | LED | TOWARD,
             Kind::Opening if self.begins_clause => self.push(entry.key, hash, Kind::Light),
             Kind::Opening => self.push(entry.key, hash, Kind::Word),

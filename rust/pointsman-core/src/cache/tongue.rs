@@ -25,14 +25,15 @@ pub(crate) fn tongue_of(words: &[RawWord]) -> Tongue {
         } else {
             super::lexicon::word_hash(head)
         };
-        let marks = lexicon().marks(hash);
-        for (index, count) in counts.iter_mut().enumerate() {
-            *count += u32::from(marks >> index & 1);
+        let mut marks = lexicon().marks(hash);
+        while marks != 0 {
+            counts[marks.trailing_zeros() as usize] += 1;
+            marks &= marks - 1;
         }
     }
     let most = counts.iter().copied().max().unwrap_or(0);
-    let is_plain = words.iter().all(|word| word.text.is_ascii());
     if most == 0 {
+        let is_plain = words.iter().all(|word| word.text.is_ascii());
         return if is_plain { Tongue::En } else { Tongue::Other };
     }
     let best = counts.iter().position(|count| *count == most);

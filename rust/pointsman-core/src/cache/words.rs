@@ -188,8 +188,19 @@ fn letters_end(rest: &str) -> usize {
 }
 
 fn is_ascii_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    ASCII_WORD[usize::from(byte)]
 }
+
+/// Letters, digits and the underscore.
+static ASCII_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize;
+        byte += 1;
+    }
+    table
+};
 
 /// The end of an address, a path or a file name that begins with these letters.
 fn span_end(rest: &str, end: usize, tail: &[u8]) -> Option<usize> {

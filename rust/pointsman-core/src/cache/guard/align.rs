@@ -1,6 +1,6 @@
 //! Which items of two texts match, and what is left over.
 
-use crate::cache::kind::{GERUND, Item, Kind, LED, LED_BY_OF, SOFT};
+use crate::cache::kind::{GERUND, Item, Kind, LED, LED_BY_FOR, LED_BY_OF, SOFT, TOWARD};
 
 /// Most items between the common beginning and end that are compared one by one.
 pub(crate) const MOST_COMPARED: usize = 64;
@@ -18,6 +18,8 @@ pub(crate) struct Alignment {
     pub(crate) n_gerunds: usize,
     /// Matched items before which only one text has a preposition.
     pub(crate) n_led: usize,
+    /// Matched items before which "to" or "for" stands in one text and another preposition in the other.
+    pub(crate) n_crossed: usize,
     pub(crate) n_matched: usize,
 }
 
@@ -71,6 +73,8 @@ impl Alignment {
         self.n_reworded += usize::from(x.form != y.form);
         self.n_gerunds += usize::from(x.has(GERUND) != y.has(GERUND));
         let bare = |item: &Item| !item.has(LED | LED_BY_OF);
+        let is_crossed = (x.flags ^ y.flags) & (TOWARD | LED_BY_FOR) != 0 && !bare(x) && !bare(y);
+        self.n_crossed += usize::from(is_crossed);
         let is_led = x.has(LED) && bare(y) || y.has(LED) && bare(x);
         self.n_led += usize::from(is_led && x.kind != Kind::Light);
     }

@@ -167,6 +167,9 @@ pub(crate) fn compare(stored: &Reading, asked: &Reading) -> Result<(Alignment, b
     if stored.has(traits::POLAR) != asked.has(traits::POLAR) {
         return Err(Veto::Question);
     }
+    if alignment.n_crossed > 0 {
+        return Err(Veto::Relation);
+    }
     match order(a, b, &alignment.placed) {
         Order::Same if alignment.n_led > 0 && alignment.n_matched <= 4 => Err(Veto::Relation),
         Order::Same => Ok((alignment, false)),
