@@ -42,11 +42,7 @@ pub(crate) fn choose(
         candidate.score_usd =
             need.worth_usd(candidate.quality.mean) - limits.weights.outlay_usd(candidate);
     }
-    let order = Order {
-        catalog,
-        limits,
-        candidates,
-    };
+    let order = Order::new(catalog, limits, candidates);
     ranking.sort_unstable_by(|a, b| order.compare(*a, *b));
     let mut reason = order.reason(&ranking, need, profile);
     let mut propensities = Vec::new();

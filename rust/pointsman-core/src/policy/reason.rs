@@ -15,14 +15,11 @@ impl Order<'_> {
         let peers: Vec<usize> = ranking
             .iter()
             .copied()
-            .filter(|index| self.by_preference(*index, first).is_eq())
+            .filter(|index| self.are_peers(*index, first))
             .collect();
         let mut reason = self.preferred(peers.len() < ranking.len());
         reason.push_str(&self.worth(first, &peers, need, profile));
-        if let Some(second) = peers
-            .get(1)
-            .filter(|second| self.by_worth(first, **second).is_eq())
-        {
+        if let Some(second) = peers.get(1).filter(|second| self.are_tied(first, **second)) {
             reason.push_str("; tie broken by ");
             reason.push_str(self.by_tie_break(first, *second).1);
         }
