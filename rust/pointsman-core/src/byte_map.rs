@@ -32,7 +32,16 @@ impl Packed {
     /// The first `n` bytes. `n` must be 1 to [`PACKED_LEN`].
     #[inline]
     pub(crate) fn prefix(self, n: usize) -> Self {
-        Self(self.0 & ((1_u128 << (8 * n)) - 1) | (n as u128) << 120)
+        /// The bytes of a key of each length: looked up, as shifts of 128 bits are slow.
+        static MASKS: [u128; 16] = {
+            let (mut masks, mut n) = ([0; 16], 0);
+            while n < 16 {
+                masks[n] = (1 << (8 * n)) - 1;
+                n += 1;
+            }
+            masks
+        };
+        Self(self.0 & MASKS[n & 15] | (n as u128) << 120)
     }
 
     /// The `n` bytes from `at` on, for a key that holds them.
@@ -45,6 +54,12 @@ impl Packed {
     #[inline]
     pub(crate) fn byte(self, at: usize) -> u8 {
         (self.0 >> (8 * at)) as u8
+    }
+
+    /// The first four bytes, the first lowest; of fewer, zeros behind.
+    #[inline]
+    pub(crate) fn low_u32(self) -> u32 {
+        self.0 as u32
     }
 
     /// With `A-Z` made lower case; other bytes stay.
@@ -170,7 +185,8 @@ impl ByteMap {
     }
 
     /// The slot of the key.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a call costs as much as the search
     fn find(&self, key: Packed) -> Option<usize> {
         let (mask, hash) = (self.keys.len() - 1, key.hash());
         let mut slot = hash as usize & mask;

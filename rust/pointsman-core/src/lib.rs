@@ -13,6 +13,7 @@
 
 mod belief;
 mod byte_map;
+mod bytes;
 pub mod cache;
 mod catalog;
 mod classify;

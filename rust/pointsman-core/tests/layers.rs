@@ -68,9 +68,9 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
         "stems" => &["lexicon"],
         "grams" => &["stems"],
-        "markers" => &["byte_map", "lexicon", "text"],
-        "tokens" => &["byte_map"],
-        "embed" => &["byte_map", "simd"],
+        "markers" => &["byte_map", "bytes", "lexicon", "text"],
+        "tokens" => &["byte_map", "bytes"],
+        "embed" => &["byte_map", "bytes", "simd"],
         "features" => &[
             "catalog", "embed", "grams", "lexicon", "markers", "request", "scaffold", "stems",
             "text", "tokens",

@@ -1,5 +1,7 @@
 //! BERT's normalisation and word split, character by character, for text that is not plain ASCII.
 
+use std::sync::LazyLock;
+
 use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::char::decompose_canonical;
 
@@ -38,8 +40,11 @@ pub(super) fn role(c: char) -> Role {
 /// Each character is decomposed alone. That differs from NFD of the text only in the order of combining
 /// marks, and of those only some rare ones survive the removal of accents.
 pub(super) fn fold(c: char, mut emit: impl FnMut(char)) {
-    if c.is_ascii() {
-        return emit(c.to_ascii_lowercase());
+    match c {
+        '\0'..='\u{7f}' => return emit(c.to_ascii_lowercase()),
+        // Neither composed nor cased.
+        '\u{4e00}'..='\u{9fff}' => return emit(c),
+        _ => {}
     }
     decompose_canonical(c, |part| {
         if part.is_ascii() {
@@ -50,11 +55,39 @@ pub(super) fn fold(c: char, mut emit: impl FnMut(char)) {
     });
 }
 
+/// Characters of two bytes in UTF-8: Latin beyond ASCII, Greek, Cyrillic, Hebrew and Arabic among them.
+const N_TWO_BYTES: usize = 0x800;
+
+/// What each of them folds to, if that is one character of a word.
+static LETTERS: LazyLock<Box<[Option<char>; N_TWO_BYTES]>> = LazyLock::new(|| {
+    let mut table = Box::new([None; N_TWO_BYTES]);
+    for (place, c) in table.iter_mut().zip('\0'..) {
+        *place = one_letter(c);
+    }
+    table
+});
+
+fn one_letter(c: char) -> Option<char> {
+    let (mut folded, mut n_parts) = (None, 0);
+    fold(c, |part| (folded, n_parts) = (Some(part), n_parts + 1));
+    let is_letter = |part: &char| !is_punctuation(*part) && !part.is_whitespace();
+    folded
+        .filter(is_letter)
+        .filter(|_| n_parts == 1 && role(c) == Role::Other)
+}
+
+/// What the character folds to, if it is of at most two bytes and that is one character of a word: most are.
+pub(super) fn letter(c: char) -> Option<char> {
+    LETTERS.get(c as usize).copied().flatten()
+}
+
 /// Whether a folded character is a word by itself: all of ASCII that is neither letter nor digit, and Unicode's `P*`.
 pub(super) fn is_punctuation(c: char) -> bool {
     use GeneralCategory as G;
-    if c.is_ascii() {
-        return c.is_ascii_punctuation();
+    match c {
+        '\0'..='\u{7f}' => return c.is_ascii_punctuation(),
+        '\u{4e00}'..='\u{9fff}' => return false,
+        _ => {}
     }
     matches!(
         get_general_category(c),
@@ -101,6 +134,31 @@ mod tests {
         assert_eq!(folded('\u{301}'), "");
         assert_eq!(folded('한'), "\u{1112}\u{1161}\u{11ab}");
         assert_eq!(folded('≠'), "=");
+    }
+
+    #[test]
+    fn the_table_and_the_ideographs_are_as_the_rules_say() {
+        for c in ('\0'..'\u{a00}').chain('\u{4df0}'..'\u{a010}') {
+            assert_eq!(letter(c), one_letter(c).filter(|_| c < '\u{800}'), "{c:?}");
+            let mut parts = String::new();
+            decompose_canonical(c, |part| parts.push(part));
+            if ('\u{4e00}'..='\u{9fff}').contains(&c) {
+                assert_eq!((parts.to_lowercase(), folded(c)), (c.into(), c.into()));
+                assert!(!matches!(
+                    get_general_category(c),
+                    GeneralCategory::OtherPunctuation
+                ));
+            }
+        }
+        assert_eq!(
+            (
+                letter('É'),
+                letter('Ж'),
+                letter('\u{301}'),
+                letter('\u{a0}')
+            ),
+            (Some('e'), Some('ж'), None, None)
+        );
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From text to token ids: a fast road for plain ASCII words, a careful one for the rest.
 
-use super::normalise::{Role, fold, is_punctuation, role};
+use super::normalise::{Role, fold, is_punctuation, letter, role};
 use super::wordpiece::{MAX_WORD_BYTES, MAX_WORD_CHARS, WordPiece};
 use crate::byte_map::{PACKED_LEN, Packed};
+use crate::bytes;
 
 /// Takes token ids, until it is full.
 pub(super) trait Sink {
@@ -57,8 +58,9 @@ pub(super) fn scan(wordpiece: &WordPiece, text: &str, sink: &mut impl Sink) -> u
     let mut at = 0;
     while at < bytes.len() && !sink.is_full() {
         let start = at;
+        at = bytes::alphanumeric_end(bytes, at);
         let mut classes = WORD;
-        let mut class = CLASS[usize::from(bytes[at])];
+        let mut class = bytes.get(at).map_or(SPACE, |b| CLASS[usize::from(*b)]);
         while class < SPACE {
             classes |= class;
             at += 1;
@@ -144,6 +146,10 @@ pub(super) fn careful_run(wordpiece: &WordPiece, run: &str, sink: &mut impl Sink
         n_chars: 0,
     };
     for c in run.chars() {
+        if let Some(folded) = letter(c) {
+            word.push(folded);
+            continue;
+        }
         let role = role(c);
         match role {
             Role::Dropped => continue,

@@ -16,11 +16,89 @@ const UNKNOWN: &str = "[UNK]";
 /// What marks a piece that continues a word.
 const CONTINUED: &str = "##";
 
+/// Pieces, and which lengths they have by their first bytes: most that are not there are not looked up.
+#[derive(Clone, Debug)]
+struct Pieces {
+    map: ByteMap,
+    /// Bit `n`: a piece of `n` bytes; bit 0: a longer one than is packed.
+    lengths: Vec<u16>,
+}
+
+/// Bytes that lengths are told by; shorter pieces are always looked up.
+const PREFIX: usize = 4;
+const SHORTER: u16 = (1 << PREFIX) - 2;
+/// Bits of a hash of them: 32 KB, and a place for most.
+const PREFIX_BITS: u32 = 14;
+
+impl Pieces {
+    fn with_capacity(n_pieces: usize) -> Self {
+        Self {
+            map: ByteMap::with_capacity(n_pieces),
+            lengths: vec![0; 1 << PREFIX_BITS],
+        }
+    }
+
+    fn insert(&mut self, piece: &[u8], id: u32) {
+        self.map.insert(piece, id);
+        let n = piece.len();
+        if n >= PREFIX {
+            let head = Packed::at(piece, 0, n.min(PACKED_LEN));
+            let bit = if n <= PACKED_LEN { n } else { 0 };
+            self.lengths[place(head)] |= 1 << bit;
+        }
+    }
+
+    /// The longest of at most `n` bytes that a key of at least as many begins with, and its length.
+    #[inline]
+    fn longest_packed(&self, word: Packed, n: usize) -> Option<(u32, usize)> {
+        // Bit `n` and those below, without the bit for longer ones.
+        let mut lengths = (self.lengths[place(word)] | SHORTER) & (2_u16 << n).wrapping_sub(2);
+        while lengths != 0 {
+            let length = lengths.ilog2() as usize;
+            if !is_continuation(word.byte(length)) {
+                if let Some(id) = self.map.get_packed(word.prefix(length)) {
+                    return Some((id, length));
+                }
+            }
+            lengths ^= 1 << length;
+        }
+        None
+    }
+
+    /// The longest that the word goes on with at `at`, and its length.
+    fn longest_of(&self, word: &[u8], at: usize) -> Option<(u32, usize)> {
+        let n = word.len() - at;
+        let head = Packed::at(word, at, n.min(PACKED_LEN));
+        let is_end = |n: &usize| word.get(at + n).is_none_or(|byte| !is_continuation(*byte));
+        if n > PACKED_LEN && self.lengths[place(head)] & 1 != 0 {
+            let lengths = PACKED_LEN + 1..=self.map.longest().min(n);
+            let get = |n| self.map.get(word, at, n).map(|id| (id, n));
+            let found = lengths.rev().filter(is_end).find_map(get);
+            if found.is_some() {
+                return found;
+            }
+        }
+        // Behind the last byte that is packed stands its length: so the end is looked at in the word.
+        if n >= PACKED_LEN && is_end(&PACKED_LEN) {
+            if let Some(id) = self.map.get_packed(head) {
+                return Some((id, PACKED_LEN));
+            }
+        }
+        self.longest_packed(head, n.min(PACKED_LEN - 1))
+    }
+}
+
+/// Where lengths stand of what begins with those bytes.
+#[inline]
+fn place(word: Packed) -> usize {
+    (word.low_u32().wrapping_mul(0x9e37_79b1) >> (32 - PREFIX_BITS)) as usize
+}
+
 /// A `WordPiece` vocabulary: pieces that begin a word, and pieces that continue one.
 #[derive(Clone, Debug)]
 pub(super) struct WordPiece {
-    first: ByteMap,
-    continued: ByteMap,
+    first: Pieces,
+    continued: Pieces,
     ascii: [u32; 128],
     special: [Option<u32>; SPECIAL.len()],
     unknown: u32,
@@ -38,8 +116,8 @@ impl WordPiece {
             .iter()
             .position(|token| *token == UNKNOWN)
             .ok_or_else(|| refuse(format!("holds no {UNKNOWN}")))? as u32;
-        let mut first = ByteMap::with_capacity(tokens.len());
-        let mut continued = ByteMap::with_capacity(tokens.len());
+        let mut first = Pieces::with_capacity(tokens.len());
+        let mut continued = Pieces::with_capacity(tokens.len());
         for (token, id) in tokens.iter().zip(0..) {
             match token
                 .strip_prefix(CONTINUED)
@@ -49,8 +127,9 @@ impl WordPiece {
                 None => first.insert(token.as_bytes(), id),
             }
         }
-        let ascii = std::array::from_fn(|byte| first.get(&[byte as u8], 0, 1).unwrap_or(unknown));
-        let special = SPECIAL.map(|token| first.get(token.as_bytes(), 0, token.len()));
+        let ascii =
+            std::array::from_fn(|byte| first.map.get(&[byte as u8], 0, 1).unwrap_or(unknown));
+        let special = SPECIAL.map(|token| first.map.get(token.as_bytes(), 0, token.len()));
         Ok(Self {
             first,
             continued,
@@ -83,7 +162,7 @@ impl WordPiece {
     /// Emits the pieces of a word of `n` packed bytes, 1 to [`PACKED_LEN`], already normalised.
     #[inline]
     pub(super) fn cut_packed(&self, word: Packed, n: usize, mut emit: impl FnMut(u32)) {
-        if let Some(id) = self.first.get_packed(word) {
+        if let Some(id) = self.first.map.get_packed(word) {
             return emit(id);
         }
         let mut pieces = [0; PACKED_LEN];
@@ -106,11 +185,7 @@ impl WordPiece {
             } else {
                 &self.continued
             };
-            let longest = map.longest().min(word.len() - at);
-            let found = (1..=longest)
-                .rev()
-                .filter(|n| word.get(at + n).is_none_or(|byte| !is_continuation(*byte)))
-                .find_map(|n| map.get(word, at, n).map(|id| (id, n)));
+            let found = map.longest_of(word, at);
             let Some((id, n)) = found else {
                 return emit(self.unknown);
             };
@@ -129,22 +204,15 @@ impl WordPiece {
         n: usize,
         pieces: &'a mut [u32; PACKED_LEN],
     ) -> &'a [u32] {
-        let mut n_pieces = 0;
-        let mut at = 0;
+        let (mut n_pieces, mut at) = (0, 0);
         while at < n {
-            let map = if at == 0 {
-                &self.first
-            } else {
-                &self.continued
+            // The whole was looked up already.
+            let found = match at {
+                0 => self.first.longest_packed(word, n - 1),
+                _ => self
+                    .continued
+                    .longest_packed(word.slice(at, n - at), n - at),
             };
-            let longest = if at == 0 { n - 1 } else { n - at };
-            let found = (1..=longest.min(map.longest())).rev().find_map(|length| {
-                if is_continuation(word.byte(at + length)) {
-                    return None;
-                }
-                let id = map.get_packed(word.slice(at, length))?;
-                Some((id, length))
-            });
             let Some((id, length)) = found else {
                 pieces[0] = self.unknown;
                 return &pieces[..1];
@@ -160,4 +228,33 @@ impl WordPiece {
 /// Whether the byte continues a character: no piece ends before it.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_longest_piece_is_what_trying_every_length_finds(
+            pieces in prop::collection::vec("[abé語]{1,9}", 1..40), word in "[abé語]{1,14}"
+        ) {
+            let mut table = Pieces::with_capacity(pieces.len());
+            for (piece, id) in pieces.iter().zip(0..) {
+                table.insert(piece.as_bytes(), id);
+            }
+            for (at, _) in word.char_indices() {
+                let rest = &word[at..];
+                let mut lengths = (1..=rest.len()).rev().filter(|n| rest.is_char_boundary(*n));
+                let plain = lengths.find_map(|n| table.map.get(rest.as_bytes(), 0, n).map(|id| (id, n)));
+                prop_assert_eq!(table.longest_of(word.as_bytes(), at), plain);
+                let n = rest.len();
+                if n <= PACKED_LEN {
+                    prop_assert_eq!(table.longest_packed(Packed::at(rest.as_bytes(), 0, n), n), plain);
+                }
+            }
+        }
+    }
 }
