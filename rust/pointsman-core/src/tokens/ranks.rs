@@ -13,22 +13,36 @@ const NONE: u32 = u32::MAX;
 
 /// The tokens of a byte pair encoding, by rank.
 #[derive(Clone, Debug)]
-pub(super) struct Ranks(ByteMap);
+pub(super) struct Ranks {
+    tokens: ByteMap,
+    /// Those of two bytes, by both: half of all that a merge asks for.
+    pairs: Vec<u32>,
+}
+
+/// The place of a token of two bytes.
+#[inline]
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
 
 impl Ranks {
     /// Reads tokens in order of rank, each a length byte and its bytes.
     pub(super) fn from_bytes(file: &[u8], n_tokens: usize) -> Self {
-        let mut map = ByteMap::with_capacity(n_tokens);
+        let mut tokens = ByteMap::with_capacity(n_tokens);
+        let mut pairs = vec![NONE; 1 << 16];
         let mut rest = file;
         for rank in 0..n_tokens as u32 {
             let Some((n, tail)) = rest.split_first() else {
                 break;
             };
             let (token, tail) = tail.split_at(usize::from(*n).min(tail.len()));
-            map.insert(token, rank);
+            tokens.insert(token, rank);
+            if let [first, second] = token {
+                pairs[pair(*first, *second)] = rank;
+            }
             rest = tail;
         }
-        Self(map)
+        Self { tokens, pairs }
     }
 
     /// Number of tokens of some pieces, each given by its start and end; changes their order.
@@ -40,7 +54,7 @@ impl Ranks {
         for i in 0..pieces.len() {
             let (start, end) = pieces[i];
             pieces[n_unknown] = (start, end);
-            n_unknown += usize::from(!self.0.has(text, start, end - start));
+            n_unknown += usize::from(!self.tokens.has(text, start, end - start));
         }
         let merged = pieces[..n_unknown].iter();
         let n_merged: usize = merged
@@ -60,7 +74,14 @@ impl Ranks {
 
     /// The rank of the token from `start` to `end`.
     fn rank(&self, text: &[u8], start: usize, end: usize) -> u32 {
-        self.0.get(text, start, end - start).unwrap_or(NONE)
+        let found = self.tokens.get(text, start, end - start);
+        found.unwrap_or(NONE)
+    }
+
+    /// The rank of the two bytes at `at`.
+    #[inline]
+    fn pair_rank(&self, text: &[u8], at: usize) -> u32 {
+        self.pairs[pair(text[at], text[at + 1])]
     }
 
     /// Merges the leftmost pair of lowest rank until none is left.
@@ -73,7 +94,7 @@ impl Ranks {
         let unranked = |at: usize| u64::from(NONE) << 32 | at as u64;
         let mut n = end - start;
         for (place, at) in parts.iter_mut().zip(start..end - 1) {
-            *place = part(at, at + 2);
+            *place = u64::from(self.pair_rank(text, at)) << 32 | at as u64;
         }
         (parts[n - 1], parts[n]) = (unranked(end - 1), unranked(end));
         loop {
@@ -111,14 +132,16 @@ impl Ranks {
         let mut next: Vec<usize> = (1..=n).collect();
         let mut previous: Vec<usize> = (0..n).map(|i| i.wrapping_sub(1)).collect();
         let mut heap = BinaryHeap::with_capacity(n);
-        let push = |heap: &mut BinaryHeap<_>, at: usize, end: usize| {
-            let rank = self.rank(piece, at, end);
+        let push_ranked = |heap: &mut BinaryHeap<_>, rank: u32, at: usize, end: usize| {
             if rank != NONE {
                 heap.push(Reverse((rank, at, end)));
             }
         };
+        let push = |heap: &mut BinaryHeap<_>, at: usize, end: usize| {
+            push_ranked(heap, self.rank(piece, at, end), at, end);
+        };
         for at in 0..n - 1 {
-            push(&mut heap, at, at + 2);
+            push_ranked(&mut heap, self.pair_rank(piece, at), at, at + 2);
         }
         let mut n_parts = n;
         while let Some(Reverse((_, at, end))) = heap.pop() {

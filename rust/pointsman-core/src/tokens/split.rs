@@ -3,6 +3,7 @@
 //! `tiktoken` states them as regular expressions with look-ahead and backtracking. Here each is a scan that
 //! decides from the class of a character, several times as fast; a test holds them to the expressions.
 
+use crate::bytes::lower_end;
 use unicode_general_category::{GeneralCategory as G, get_general_category};
 
 /// What a character is to the split.
@@ -147,6 +148,9 @@ impl Scan<'_> {
 
     /// `[^\r\n\p{L}\p{N}]?` before a word, then a contraction.
     fn word_o200k(self, at: usize) -> Option<usize> {
+        if let Some(end) = self.plain_word(at) {
+            return Some(end);
+        }
         let (class, next) = self.class(at)?;
         let end = if class.is_lead() {
             // The expression tries the camel-case form with and without the lead, then the other form so.
@@ -166,6 +170,24 @@ impl Scan<'_> {
             self.letters(at)?.0
         };
         Some(self.contraction(end).unwrap_or(end))
+    }
+
+    /// The same of a word of ASCII in camel-case form, which most are; `None` of any other.
+    #[inline]
+    fn plain_word(self, at: usize) -> Option<usize> {
+        let bytes = self.text.as_bytes();
+        let is_lead = |byte: &u8| byte.is_ascii() && ASCII[usize::from(*byte)].is_lead();
+        let mut start = at + usize::from(bytes.get(at).is_some_and(is_lead));
+        while bytes.get(start).is_some_and(u8::is_ascii_uppercase) {
+            start += 1;
+        }
+        let end = lower_end(bytes, start);
+        let next = bytes.get(end).copied().unwrap_or_default();
+        if end == start || !next.is_ascii() {
+            return None;
+        }
+        let contraction = (next == b'\'').then(|| self.contraction(end)).flatten();
+        Some(contraction.unwrap_or(end))
     }
 
     /// `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+`, with `true`; failing that with `+` and `*`
