@@ -7,6 +7,7 @@ mod search;
 
 use std::sync::LazyLock;
 
+use crate::bytes;
 use crate::lexicon::{Cue, Edge, N_CUES};
 use crate::text::Windows;
 use search::{Found, Search};
@@ -103,27 +104,11 @@ fn zone(at: usize, n_bytes: usize) -> f32 {
 
 /// Whether the match is a whole word; a plural or third person `s` may follow (but "plan a" is not in "plan as").
 fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
-    let is_word = |index: usize| bytes.get(index).is_some_and(|byte| is_word_byte(*byte));
+    let is_word = |index: usize| bytes.get(index).is_some_and(|byte| bytes::is_word(*byte));
     let is_before = start.checked_sub(1).is_some_and(is_word);
     let may_inflect = end >= 2 && is_word(end - 2);
     let is_inflected = may_inflect && matches!(bytes.get(end), Some(b's' | b'S'));
     !is_before && !is_word(end + usize::from(is_inflected))
-}
-
-/// Whether the byte is of a letter, a digit, `_` or any character beyond ASCII.
-#[inline]
-fn is_word_byte(byte: u8) -> bool {
-    static IS_WORD: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let b = byte as u8;
-            table[byte] = b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
-            byte += 1;
-        }
-        table
-    };
-    IS_WORD[usize::from(byte)]
 }
 
 /// Builds the tables now, so that the first decision does not pay for it.

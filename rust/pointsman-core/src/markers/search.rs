@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::{Pattern, is_word_byte, stands_alone};
+use super::{Pattern, stands_alone};
 use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
+use crate::bytes::{is_word, word_end, word_start};
 use crate::lexicon::{Edge, LEXICON};
 
 /// Where a pattern was found: ordered by its end, then the longer first, then by its place in the lexicon.
@@ -56,12 +57,16 @@ pub(super) struct Search {
     pairs: Box<[u16; N_PAIRS]>,
     /// Phrases that are looked up by the same bytes; none at place 0.
     phrases: Vec<Vec<Phrase>>,
+    /// A bit for each byte that one of them goes on with, all for one that ends there: see [`next_bit`].
+    nexts: Vec<u64>,
     /// For what else there is: not ASCII, and not led by a word.
     automaton: AhoCorasick,
     /// Numbers of its patterns.
     in_automaton: Vec<usize>,
     /// Every one of them holds a byte that is no less.
     least_wide_byte: u8,
+    /// The bytes they are made of: those beyond ASCII, and few others.
+    is_inside: [bool; 256],
 }
 
 const PAIR: usize = 2;
@@ -75,9 +80,11 @@ impl Search {
             words: ByteMap::with_capacity(patterns.len()),
             pairs: Box::new([0; N_PAIRS]),
             phrases: vec![Vec::new()],
+            nexts: vec![0],
             automaton: automaton(&[]),
             in_automaton: Vec::new(),
             least_wide_byte: u8::MAX,
+            is_inside: std::array::from_fn(|byte| byte >= 0x80),
             patterns: Vec::new(),
         };
         for (number, pattern) in patterns.iter().enumerate() {
@@ -91,7 +98,7 @@ impl Search {
 
     fn insert(&mut self, number: usize, pattern: &Pattern) {
         let text = pattern.text.as_bytes();
-        let n_word = text.iter().take_while(|byte| is_word_byte(**byte)).count();
+        let n_word = text.iter().take_while(|byte| is_word(**byte)).count();
         let next = self.phrases.len() as u16;
         let (place, n) = if pattern.edge == Edge::Word && n_word > 0 {
             let n = n_word.min(PACKED_LEN);
@@ -101,18 +108,24 @@ impl Search {
                 .insert_packed(key, u32::from(place.unwrap_or(next)));
             (place.unwrap_or(next), n)
         } else if let (true, [a, b, ..]) = (text.is_ascii(), text) {
-            let place = &mut self.pairs[pair_number(*a, *b)];
+            let place = &mut self.pairs[pair_number(folded(*a), folded(*b))];
             *place = if *place == 0 { next } else { *place };
             (*place, PAIR)
         } else {
             self.in_automaton.push(number);
             let greatest = text.iter().copied().max().unwrap_or(0);
             self.least_wide_byte = self.least_wide_byte.min(greatest);
+            for byte in text {
+                self.is_inside[usize::from(byte.to_ascii_lowercase())] = true;
+                self.is_inside[usize::from(byte.to_ascii_uppercase())] = true;
+            }
             return;
         };
         if place == next {
             self.phrases.push(Vec::new());
+            self.nexts.push(0);
         }
+        self.nexts[usize::from(place)] |= text.get(n).map_or(u64::MAX, |next| next_bit(*next));
         self.phrases[usize::from(place)].push(Phrase {
             rest: text[n..].into(),
             next: text.get(n).map(u8::to_ascii_lowercase),
@@ -126,39 +139,42 @@ impl Search {
         let mut found = [Vec::with_capacity(128), Vec::new()];
         self.find_words(bytes, &mut found);
         self.find_pairs(bytes, &mut found);
-        if bytes.iter().any(|byte| *byte >= self.least_wide_byte) {
-            for place in self.automaton.find_overlapping_iter(bytes) {
-                let number = self.in_automaton[place.pattern().as_usize()];
-                let is_wide = usize::from(!self.patterns[number].text.is_ascii());
-                self.push(
-                    number,
-                    bytes,
-                    place.start()..place.end(),
-                    &mut found[is_wide],
-                );
-            }
-        }
+        self.find_wide(bytes, &mut found);
         found.iter_mut().for_each(|places| places.sort_unstable());
         found
     }
 
+    /// What the automaton finds: in runs of the bytes it can find, and only where one is wide enough.
+    fn find_wide(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
+        let mut at = if bytes.is_ascii() { bytes.len() } else { 0 };
+        while let Some(n) = bytes[at..]
+            .iter()
+            .position(|byte| *byte >= self.least_wide_byte)
+        {
+            let is_inside = |byte: &&u8| self.is_inside[usize::from(**byte)];
+            let start = at + n - bytes[at..at + n].iter().rev().take_while(is_inside).count();
+            let end = start + bytes[start..].iter().take_while(is_inside).count();
+            for place in self.automaton.find_overlapping_iter(&bytes[start..end]) {
+                let number = self.in_automaton[place.pattern().as_usize()];
+                let place = start + place.start()..start + place.end();
+                self.push(number, bytes, place, &mut found[1]);
+            }
+            at = end;
+        }
+    }
+
     fn find_words(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
-        let mut at = 0;
+        let mut at = word_start(bytes, 0);
         while at < bytes.len() {
-            if !is_word_byte(bytes[at]) {
-                at += 1;
-                continue;
-            }
             let start = at;
-            while at < bytes.len() && is_word_byte(bytes[at]) {
-                at += 1;
-            }
+            at = word_end(bytes, at);
             let n = at - start;
             self.look_up(bytes, start, n.min(PACKED_LEN), found);
             // A plural or third person: what is longer than a key is among the patterns looked up already.
             if (3..=PACKED_LEN).contains(&n) && bytes[at - 1].eq_ignore_ascii_case(&b's') {
                 self.look_up(bytes, start, n - 1, found);
             }
+            at = word_start(bytes, at);
         }
     }
 
@@ -172,8 +188,14 @@ impl Search {
     }
 
     fn find_pairs(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
-        for (start, pair) in bytes.windows(PAIR).enumerate() {
-            let place = self.pairs[pair_number(pair[0], pair[1])];
+        let Some((first, rest)) = bytes.split_first() else {
+            return;
+        };
+        let mut before = folded(*first);
+        for (start, byte) in rest.iter().enumerate() {
+            let next = folded(*byte);
+            let place = self.pairs[pair_number(before, next)];
+            before = next;
             if place != 0 {
                 self.compare(usize::from(place), bytes, start, PAIR, found);
             }
@@ -190,7 +212,12 @@ impl Search {
         n: usize,
         found: &mut [Vec<Found>; 2],
     ) {
-        let next = bytes.get(start + n).map(u8::to_ascii_lowercase);
+        let next = bytes.get(start + n).copied();
+        // Behind the end only a phrase that ends there can stand, and it sets all bits.
+        if self.nexts[place] & next_bit(next.unwrap_or_default()) == 0 {
+            return;
+        }
+        let next = next.map(|next| next.to_ascii_lowercase());
         for phrase in &self.phrases[place] {
             if phrase.next.is_some() && phrase.next != next {
                 continue;
@@ -217,9 +244,15 @@ impl Search {
     }
 }
 
-/// A number for two bytes of ASCII, without case; the same as of two zeros if one is not ASCII.
+/// The bit of a byte, the same in both cases: its lower six, with bit 5 set for letters.
 #[inline]
-fn pair_number(a: u8, b: u8) -> usize {
+fn next_bit(byte: u8) -> u64 {
+    1 << (byte.to_ascii_lowercase() & 63)
+}
+
+/// A byte of ASCII without case; 0 for any other.
+#[inline]
+fn folded(byte: u8) -> u8 {
     static FOLDED: [u8; 256] = {
         let mut table = [0; 256];
         let mut byte = 0;
@@ -229,7 +262,12 @@ fn pair_number(a: u8, b: u8) -> usize {
         }
         table
     };
-    let (a, b) = (FOLDED[usize::from(a)], FOLDED[usize::from(b)]);
+    FOLDED[usize::from(byte)]
+}
+
+/// A number for two bytes of ASCII.
+#[inline]
+fn pair_number(a: u8, b: u8) -> usize {
     usize::from(a & 127) << 7 | usize::from(b & 127)
 }
 
