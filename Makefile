@@ -75,6 +75,12 @@ bench-adversarial: build ## score caches on near twins and paraphrases, GPTCache
 	$(BIN)/python benches/cache_adversarial/run.py --rivals
 .PHONY: bench-adversarial
 
+CACHE_PAIRS ?= ../shared/data/cache
+cache-prior: build ## fit what the cache believes of a pair at first (needs the pairs in CACHE_PAIRS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check numpy scipy
+	$(BIN)/python tools/cache/fit.py --data $(CACHE_PAIRS)
+	$(MATURIN)
+
 wheel: $(VENV)/.ready ## build a release wheel into dist/
 	$(BIN)/maturin build --release --out dist
 

@@ -1,4 +1,4 @@
-"""The command line: `pointsman serve | demo | route | models | bench | doctor`.
+"""The command line: `pointsman serve | demo | route | models | bench | eval-cache | doctor`.
 
 Exit status: 0, 1 (the work failed), 2 (wrong usage). With `--json` a command prints one JSON object on stdout
 and nothing else.
@@ -15,6 +15,7 @@ import pointsman
 from pointsman.cli.bench import bench_app
 from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
+from pointsman.cli.eval_cache import eval_cache
 from pointsman.cli.models import models_app
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
@@ -33,6 +34,7 @@ app.command()(route)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.command()(doctor)
+app.command("eval-cache")(eval_cache)
 
 
 def _print_version(asked: bool) -> None:
