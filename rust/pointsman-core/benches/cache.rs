@@ -43,7 +43,7 @@ impl Texts {
     /// A word of the topic, or of all, the first of the vocabulary more often.
     fn word(&mut self, topic: usize) -> &'static str {
         let n = self.words.len();
-        let number = if self.below(2) == 0 {
+        let number = if self.below(4) > 0 {
             (topic * 7919 + self.below(TOPIC_WORDS) * 104_729) % n
         } else {
             let most = self.below(n) + 1;

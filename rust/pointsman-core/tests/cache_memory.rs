@@ -117,9 +117,9 @@ fn memory_keeps_within_five_percent_of_the_bound_at_every_moment() {
     // What is loaded once is no part of a cache.
     let _ = overrun(1 << 20, 3000, 3000, 10);
     for (max_bytes, n, most_answer, n_partitions) in [
-        (2 << 20, 6000, 1500, 300),
-        (8 << 20, 24_000, 900, 5000),
-        (16 << 20, 12_000, 16_000, 3),
+        (2 << 20, 3000, 1500, 300),
+        (8 << 20, 14_000, 900, 5000),
+        (16 << 20, 5000, 16_000, 3),
     ] {
         let (peak, count) = overrun(max_bytes, n, most_answer, n_partitions);
         println!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::guard::veto;
 use super::index::{Code, Near};
-use super::posterior::{Judgement, Posterior};
+use super::posterior::{Evidence, Judgement, Posterior};
 use super::reading::Reading;
 use super::state::State;
 use super::store::keys;
@@ -236,6 +236,8 @@ impl State {
             return Lookup::Miss(Miss::of(MissReason::Empty));
         };
         let (mut nearest, mut n_read) = (None, 0);
+        // A similarity at which not even the same text would be served, by an entry that was never graded.
+        let mut too_far = f32::NEG_INFINITY;
         for near in self.store.near(number, code, SHORT_LIST) {
             if near.similarity < NEAR {
                 break;
@@ -243,6 +245,12 @@ impl State {
             let Some(entry) = self.store.entries.get(near.slot) else {
                 continue;
             };
+            if self.is_hopeless(entry, asked, near, &mut too_far) && when.accepts(entry) {
+                let reason = MissReason::BelowBound;
+                let miss = || Miss::near(reason, None, entry, near.similarity);
+                nearest = nearest.or_else(|| Some(miss()));
+                continue;
+            }
             n_read += entry.text.len();
             if nearest.is_some() && n_read > MOST_READ_BYTES {
                 break;
@@ -256,6 +264,21 @@ impl State {
             }
         }
         Lookup::Miss(nearest.unwrap_or(Miss::of(MissReason::NothingNear)))
+    }
+
+    /// Whether the entry would not serve even the same text at this similarity, so that it need not be read.
+    fn is_hopeless(&self, entry: &Entry, asked: &Reading, near: Near, too_far: &mut f32) -> bool {
+        let is_ungraded = entry.evidence == Evidence::default();
+        if is_ungraded && near.similarity <= *too_far {
+            return true;
+        }
+        let best = self
+            .posterior
+            .judge(asked, asked, near.similarity, entry.evidence);
+        if !best.serves && is_ungraded {
+            *too_far = near.similarity;
+        }
+        !best.serves
     }
 
     fn hit(&self, entry: &Entry, layer: Layer, similarity: f32, p: f32, when: When) -> Hit {
@@ -297,13 +320,6 @@ fn judge(
     }
     if !when.accepts(entry) {
         return Err(miss(MissReason::Expired, None));
-    }
-    // No pair is more alike than a text and itself: where that would not do, nothing need be read.
-    if !posterior
-        .judge(asked, asked, near.similarity, entry.evidence)
-        .serves
-    {
-        return Err(miss(MissReason::BelowBound, None));
     }
     let stored = Reading::new(&entry.text);
     if let Some(veto) = veto(&stored, asked) {
