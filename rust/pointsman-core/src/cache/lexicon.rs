@@ -224,13 +224,7 @@ impl Lexicon {
             .split_whitespace()
             .filter_map(|pair| pair.split_once('/'))
         {
-            let key = |word: &str| {
-                let known = table.get(&phrase_hash(word));
-                known.map_or_else(
-                    || stem_key(tongue, word, word_hash(word)),
-                    |entry| entry.key,
-                )
-            };
+            let key = |word: &str| concept_key(table, tongue, word);
             let (left, right) = (key(left), key(right));
             self.opposites.insert((left.min(right), left.max(right)));
         }
@@ -257,6 +251,17 @@ impl Lexicon {
     pub(crate) fn are_opposites(&self, a: u64, b: u64) -> bool {
         self.opposites.contains(&(a.min(b), a.max(b)))
     }
+}
+
+/// The key that a word or phrase has in a text.
+fn concept_key(table: &Table<Entry>, tongue: Tongue, word: &str) -> u64 {
+    let known = table
+        .get(&phrase_hash(word))
+        .filter(|entry| entry.kind.is_some());
+    known.map_or_else(
+        || stem_key(tongue, word, word_hash(word)),
+        |entry| entry.key,
+    )
 }
 
 fn filter_word(hash: u64) -> usize {
@@ -304,4 +309,36 @@ fn insert(table: &mut Table<Entry>, hash: u64, key: u64, kind: Kind) {
     });
     entry.key = key;
     entry.kind = Some(kind);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opposites_are_many_and_never_one_concept() {
+        let lexicon = lexicon();
+        assert!(
+            lexicon.opposites.len() >= 600,
+            "{}",
+            lexicon.opposites.len()
+        );
+        let pairs = EN_OPPOSITES
+            .lines()
+            .filter_map(|line| line.strip_prefix("opposites:"));
+        for (left, right) in pairs
+            .flat_map(str::split_whitespace)
+            .filter_map(|pair| pair.split_once('/'))
+        {
+            let key = |word: &str| concept_key(&lexicon.tables[0], Tongue::En, word);
+            assert_ne!(key(left), key(right), "{left} and {right} are one concept");
+        }
+    }
+
+    #[test]
+    fn hashes_of_short_words_differ() {
+        let words: Vec<String> = (0..40_000u32).map(|n| format!("{n:x}")).collect();
+        let hashes: HashSet<u64> = words.iter().map(|word| word_hash(word)).collect();
+        assert_eq!(hashes.len(), words.len());
+    }
 }
