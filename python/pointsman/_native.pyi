@@ -165,6 +165,8 @@ class Decision:
         """Model of a deployment of the catalog this was decided on."""
     def provider_of(self, deployment: str) -> str:
         """Provider of a deployment of the catalog this was decided on."""
+    def answered_by(self, entry_id: str, *, is_exact: bool, similarity: float) -> Decision:
+        """The same decision, carried out by a kept answer: strategy `cache`, the same id."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
         """The whole Decision of the HTTP contract, candidates included, as UTF-8 JSON."""
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, Deployment};
 use crate::learned::FeatureVector;
 use crate::length::OutputTokens;
-use crate::plan::Plan;
+use crate::plan::{Kept, Plan};
 use crate::policy::{Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection};
 use crate::profile::TaskProfile;
 use crate::session::SessionPrefix;
@@ -80,6 +80,22 @@ impl Decision {
             reason: choice.reason,
             confidence,
         }
+    }
+
+    /// The same decision, carried out by a kept answer.
+    #[must_use]
+    pub fn answered_by(&self, kept: Kept) -> Self {
+        let mut decision = self.clone();
+        decision.reason = format!(
+            "kept answer {} ({}, similarity {:.3}); without it: {}",
+            kept.entry_id,
+            kept.status(),
+            kept.similarity,
+            self.reason
+        );
+        let deployment = self.plan.first();
+        decision.plan = Plan::Cache { deployment, kept };
+        decision
     }
 
     /// `dec_` + 32 hex digits: time in ms, then a hash of the inputs.

@@ -67,7 +67,7 @@ pub use latency::Latency;
 pub use learn_error::LearnError;
 pub use learned::{FeatureVector, Outcome};
 pub use length::OutputTokens;
-pub use plan::Plan;
+pub use plan::{Kept, Plan};
 pub use policy::explore;
 pub use policy::{Candidate, POLICY_VERSION, ReasonCode};
 pub use profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};

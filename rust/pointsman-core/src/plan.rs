@@ -1,6 +1,6 @@
-//! [`Plan`]: how the chosen deployment is called.
+//! [`Plan`]: how the chosen deployment is called, or that a kept answer serves instead.
 
-/// How a request is executed; a single call, in this version.
+/// How a request is executed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
     /// One deployment answers.
@@ -8,6 +8,31 @@ pub enum Plan {
         /// Index into [`Catalog::deployments`](crate::Catalog::deployments).
         deployment: usize,
     },
+    /// A kept answer serves, and nobody is called.
+    Cache {
+        /// The deployment that would have been called; index as above.
+        deployment: usize,
+        /// The answer that serves.
+        kept: Kept,
+    },
+}
+
+/// A kept answer that serves a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// Whether the very same question was asked; if not, the answer is that of one with the same meaning.
+    pub is_exact: bool,
+    /// Cosine of the two questions, in [-1, 1]; 1 if exact.
+    pub similarity: f32,
+    /// Id of the entry in the cache.
+    pub entry_id: String,
+}
+
+impl Kept {
+    /// `exact` or `semantic`, as in JSON and headers.
+    pub fn status(&self) -> &'static str {
+        if self.is_exact { "exact" } else { "semantic" }
+    }
 }
 
 impl Plan {
@@ -15,13 +40,22 @@ impl Plan {
     pub fn strategy(&self) -> &'static str {
         match self {
             Plan::Direct { .. } => "direct",
+            Plan::Cache { .. } => "cache",
         }
     }
 
-    /// The deployment called first.
+    /// The deployment called first, or that would have been.
     pub fn first(&self) -> usize {
         match self {
-            Plan::Direct { deployment } => *deployment,
+            Plan::Direct { deployment } | Plan::Cache { deployment, .. } => *deployment,
+        }
+    }
+
+    /// The kept answer that serves, if one does.
+    pub fn kept(&self) -> Option<&Kept> {
+        match self {
+            Plan::Direct { .. } => None,
+            Plan::Cache { kept, .. } => Some(kept),
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use crate::decision::{Assessment, Decision, Infeasible};
+use crate::plan::Kept;
 use crate::policy::{Bound, POLICY_VERSION, Rejection};
 use crate::profile::Axis;
 
@@ -26,7 +27,7 @@ struct Record<'a> {
     predicted: Option<PredictedRecord>,
     baseline: BaselineRecord<'a>,
     candidates: Vec<CandidateRecord<'a>>,
-    cache: CacheRecord,
+    cache: CacheRecord<'a>,
     overhead_us: Option<f64>,
 }
 
@@ -57,7 +58,7 @@ struct OutputRecord {
 
 #[derive(Serialize)]
 struct PlanRecord<'a> {
-    steps: [StepRecord<'a>; 1],
+    steps: Vec<StepRecord<'a>>,
     hedge_after_ms: Option<f64>,
 }
 
@@ -109,10 +110,10 @@ struct RejectionRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct CacheRecord {
+struct CacheRecord<'a> {
     status: &'static str,
-    similarity: Option<f64>,
-    entry_id: Option<&'static str>,
+    similarity: Option<f32>,
+    entry_id: Option<&'a str>,
 }
 
 /// A bound with what its indices refer to.
@@ -166,14 +167,19 @@ impl Decision {
     pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
         let assessment = &self.assessment;
         let chosen = self.deployment();
-        let step = StepRecord {
-            deployment: &chosen.name,
-            accept_threshold: None,
+        // A kept answer needs no call.
+        let steps = if self.plan.kept().is_some() {
+            Vec::new()
+        } else {
+            vec![StepRecord {
+                deployment: &chosen.name,
+                accept_threshold: None,
+            }]
         };
         to_json(&Record {
             strategy: Some(self.plan.strategy()),
             plan: Some(PlanRecord {
-                steps: [step],
+                steps,
                 hedge_after_ms: None,
             }),
             model: Some(&assessment.catalog.model_of(chosen).name),
@@ -184,6 +190,7 @@ impl Decision {
             propensity: Some(self.propensity()),
             confidence: Some(self.confidence),
             predicted: Some(predicted(assessment, self.plan.first())),
+            cache: cache(self.plan.kept()),
             ..shared(assessment, overhead_us)
         })
     }
@@ -227,12 +234,16 @@ fn shared(assessment: &Assessment, overhead_us: Option<f64>) -> Record<'_> {
         candidates: (0..assessment.candidates.len())
             .map(|index| candidate(assessment, index))
             .collect(),
-        cache: CacheRecord {
-            status: "miss",
-            similarity: None,
-            entry_id: None,
-        },
+        cache: cache(None),
         overhead_us,
+    }
+}
+
+fn cache(kept: Option<&Kept>) -> CacheRecord<'_> {
+    CacheRecord {
+        status: kept.map_or("miss", Kept::status),
+        similarity: kept.map(|kept| kept.similarity),
+        entry_id: kept.map(|kept| kept.entry_id.as_str()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Decision` and `Infeasible`: getters over the core's.
 
-use pointsman_core::{Decision, FeatureVector, Infeasible, SessionPrefix};
+use pointsman_core::{Decision, FeatureVector, Infeasible, Kept, SessionPrefix};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -154,6 +154,15 @@ impl PyDecision {
     fn provider_of(&self, deployment: &str) -> Result<&str, CoreError> {
         let catalog = self.0.catalog();
         Ok(&catalog.provider_of(catalog.deployment(deployment)?).name)
+    }
+
+    #[pyo3(signature = (entry_id, *, is_exact, similarity))]
+    fn answered_by(&self, entry_id: String, is_exact: bool, similarity: f32) -> Self {
+        Self(self.0.answered_by(Kept {
+            is_exact,
+            similarity,
+            entry_id,
+        }))
     }
 
     #[pyo3(signature = (overhead_us=None))]
