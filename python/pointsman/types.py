@@ -7,7 +7,7 @@ renamed here is renamed there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ Domain = Literal["code", "math", "legal", "medical", "finance", "science", "gene
 Structure = Literal["text", "json", "sql", "code", "label"]
 LatencyClass = Literal["interactive", "batch"]
 Strategy = Literal["auto", "direct", "cascade", "race", "batch"]
+CacheMode = Literal["read-write", "read", "write", "off"]
+CacheLayer = Literal["exact", "normalised", "canonical", "semantic", "flight"]
 
 NANO_USD_PER_USD = 1_000_000_000
 
@@ -247,6 +249,65 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheUse:
+    """What the cache did for one request.
+
+    Attributes:
+        layer: What found the kept answer: the very same text (`exact`), text that differs in nothing that
+            counts (`normalised`), the same content words in order (`canonical`), a like meaning (`semantic`),
+            or the same question under way (`flight`). `None`: no kept answer served.
+        reason: Why none served: `off`, a rule of `pointsman.cache.identity`, or the core's reason.
+        similarity: Cosine of the two questions, in [-1, 1]; 1 but for `semantic`.
+        entry_id: Id of the entry that served.
+        age_s: Seconds since its answer was made.
+        p_correct: Lower bound of the probability that the answer is right, in [0, 1].
+    """
+
+    layer: CacheLayer | None = None
+    reason: str | None = None
+    similarity: float | None = None
+    entry_id: str | None = None
+    age_s: float | None = None
+    p_correct: float | None = None
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether a kept answer served."""
+        return self.layer is not None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is the answer to the same question, not to one of a like meaning."""
+        return self.layer in ("exact", "normalised", "flight")
+
+    @property
+    def status(self) -> Literal["miss", "exact", "semantic"]:
+        """As headers and the Decision have it."""
+        if not self.is_hit:
+            return "miss"
+        return "exact" if self.is_exact else "semantic"
+
+
+CACHE_OFF = CacheUse(reason="off")
+
+
+class AnsweredBy(Protocol):
+    """Who answered."""
+
+    @property
+    def deployment(self) -> str:
+        """Name of the deployment."""
+
+    @property
+    def model(self) -> str:
+        """Name of its model."""
+
+    @property
+    def provider(self) -> str:
+        """Name of its provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """An answer with the decision behind it.
 
@@ -263,6 +324,8 @@ class Completion:
         overhead_us: The part of it spent in pointsman.
         attempts: Every call made, in order.
         headers: Upstream response headers that are passed on (lower-case `x-ratelimit-*`).
+        cache: What the cache did. On a hit the answer cost nothing, and model, deployment, provider and usage
+            are those of when it was made.
     """
 
     body: dict[str, Any]
@@ -277,6 +340,7 @@ class Completion:
     overhead_us: float
     attempts: tuple[Attempt, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
+    cache: CacheUse = CACHE_OFF
 
     @property
     def text(self) -> str:

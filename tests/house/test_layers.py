@@ -7,7 +7,7 @@ import pointsman
 
 PACKAGE = Path(pointsman.__file__).parent
 
-# What each part may import, besides itself. `gateway, cli -> router -> execution, registry -> providers, config,
+# What each part may import, besides itself. `gateway, cli -> router -> execution, registry, cache -> providers, config,
 # types, errors -> _native`.
 GROUND = {"_native", "types", "errors"}
 MAY_IMPORT = {
@@ -17,9 +17,10 @@ MAY_IMPORT = {
     "providers": GROUND,
     "registry": GROUND | {"config", "providers"},
     "execution": GROUND | {"providers"},
-    "router": GROUND | {"config", "providers", "registry", "execution"},
-    "gateway": GROUND | {"config", "providers", "registry", "execution", "router"},
-    "cli": GROUND | {"config", "providers", "registry", "execution", "router", "gateway"},
+    "cache": GROUND,
+    "router": GROUND | {"config", "providers", "registry", "execution", "cache"},
+    "gateway": GROUND | {"config", "providers", "registry", "execution", "cache", "router"},
+    "cli": GROUND | {"config", "providers", "registry", "execution", "cache", "router", "gateway"},
     "__main__": {"cli"},
 }
 OUTSIDE = {

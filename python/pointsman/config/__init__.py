@@ -1,5 +1,6 @@
 """Typed settings from YAML, with errors that name file, line, key path, the value seen and the remedy."""
 
+from pointsman.config.cache import CacheSettings
 from pointsman.config.environment import config_from_environment
 from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
 from pointsman.config.load import load_config, parse_config
@@ -22,6 +23,7 @@ from pointsman.config.values import Secret
 
 __all__ = [
     "KNOWN_PROVIDERS",
+    "CacheSettings",
     "Config",
     "DeploymentSettings",
     "KnownProvider",

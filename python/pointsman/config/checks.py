@@ -31,18 +31,18 @@ def dangling_references(document: Document) -> list[str]:
     return problems
 
 
-def unserved_baseline(document: Document) -> list[str]:
-    """A baseline model that no deployment serves has no price to compare with."""
-    baseline = document.data.get("baseline_model")
+def unserved_models(document: Document) -> list[str]:
+    """A baseline without a deployment has no price to compare with, and such a judge nobody to ask."""
     served = [deployment.get("model") for _, deployment in _deployments(document.data)]
-    if (
-        not isinstance(baseline, str)
-        or baseline in served
-        or baseline not in _mapping(document.data.get("models"))
-    ):
-        return []
-    text = f"{baseline!r} has no deployment; add one under `deployments`, or choose a model that has"
-    return [document.origin.problem(("baseline_model",), text)]
+    judge = _mapping(document.data.get("cache")).get("judge")
+    named = {("baseline_model",): document.data.get("baseline_model"), ("cache", "judge"): judge}
+    return [
+        document.origin.problem(
+            path, f"{model!r} has no deployment; add one under `deployments`, or choose a model that has"
+        )
+        for path, model in named.items()
+        if isinstance(model, str) and model not in served and model in _mapping(document.data.get("models"))
+    ]
 
 
 def duplicate_deployments(document: Document) -> list[str]:
@@ -86,6 +86,7 @@ def _references(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
         preferences = _mapping(policy.get("provider"))
         for key in ("order", "only", "ignore"):
             yield from _listed(preferences, (*path, "provider"), key, "providers")
+    yield from _named(_mapping(data.get("cache")), ("cache",), "judge", "models")
     yield from _named(data, (), "baseline_model", "models")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pointsman.config.checks import dangling_references, duplicate_deployments, unserved_baseline
+from pointsman.config.checks import dangling_references, duplicate_deployments, unserved_models
 from pointsman.config.document import Document, read_mapping, read_yaml
 from pointsman.config.explain import empty_sections, explain
 from pointsman.config.problems import show
@@ -63,7 +63,7 @@ def parse_config(
         raise ConfigError(read.problems or [_not_a_mapping(read)])
     config, problems = _validate(read)
     problems = [*read.problems, *problems, *empty_sections(read)]
-    problems += dangling_references(read) + unserved_baseline(read) + duplicate_deployments(read)
+    problems += dangling_references(read) + unserved_models(read) + duplicate_deployments(read)
     if config is None or problems:
         raise ConfigError(read.origin.in_order(problems))
     config._origin = read.origin

@@ -12,9 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationInfo,
@@ -22,8 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from pointsman.config.cache import CacheSection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
+from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
 from pointsman.config.values import (
     COMPLEXITIES,
     CaFile,
@@ -42,7 +42,7 @@ from pointsman.config.values import (
     Url,
     wrong,
 )
-from pointsman.types import DIAL_FIELDS
+from pointsman.types import DIAL_FIELDS, CacheMode
 
 Capability = Literal["tools", "vision", "audio", "json_object", "json_schema", "reasoning", "logprobs", "pdf"]
 Tier = Literal["default", "flex", "priority"]
@@ -52,25 +52,8 @@ Tokenizer = Literal[
 ]
 
 
-def _empty_if_null(value: Any) -> Any:
-    """`gpt-4o:` with nothing behind it means: all of it from the built-in list."""
-    return {} if value is None else value
-
-
-def _null_entries_to_empty(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _empty_if_null(item) for key, item in value.items()}
-    return _empty_if_null(value)
-
-
 _PRICE = "a price from 0 to 1,000,000 in US dollars per 1M tokens"
 _SECONDS = "a number of seconds above 0"
-
-
-class Settings(BaseModel):
-    """Base of every section: frozen, no unknown keys, and no input values in pydantic's own messages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
 
 
 class ServerSettings(Settings):
@@ -415,6 +398,7 @@ class PolicySettings(Settings):
     )
     exploration: bool = Field(default=False, description="true or false", examples=["true"])
     min_propensity: Share = Field(default=0.0, description="a probability in [0, 1]", examples=[0.005])
+    cache: CacheMode = Field(default="read-write", description="a choice", examples=["read-write"])
     provider: PreferenceSettings = Field(
         default_factory=PreferenceSettings,
         description="a mapping of preferences",
@@ -447,7 +431,7 @@ def _fill_known_provider(value: Any) -> Any:
         return value
     filled = {}
     for name, item in value.items():
-        settings = _empty_if_null(item)
+        settings = empty_if_null(item)
         known = KNOWN_PROVIDERS.get(name)
         if known and isinstance(settings, Mapping) and settings.get("base_url") is None:
             settings = {**settings, "base_url": known.base_url}
@@ -456,8 +440,8 @@ def _fill_known_provider(value: Any) -> Any:
 
 
 Providers = Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_fill_known_provider)]
-Models = Annotated[Mapping[Name, ModelSettings], BeforeValidator(_null_entries_to_empty)]
-Policies = Annotated[Mapping[Name, PolicySettings], BeforeValidator(_null_entries_to_empty)]
+Models = Annotated[Mapping[Name, ModelSettings], BeforeValidator(null_entries_to_empty)]
+Policies = Annotated[Mapping[Name, PolicySettings], BeforeValidator(null_entries_to_empty)]
 
 
 class Config(Settings):
@@ -472,6 +456,9 @@ class Config(Settings):
         description="a list of deployments", examples=["[{model: gpt-4o-mini, provider: openai}]"]
     )
     policies: Policies = Field(default={}, description="a mapping of policies", examples=["{default: {}}"])
+    cache: CacheSection = Field(
+        default=None, description="a mapping of cache settings", examples=["{target_error: 0.01}"]
+    )
     baseline_model: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o"]
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from pointsman.config import Config, PolicySettings, PreferenceSettings
+    from pointsman.types import CacheMode
 
 DEFAULT_POLICY = "default"
 
@@ -25,6 +26,7 @@ class Policy:
         preferences: Which providers may answer.
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
         budgets: What its requests may spend together; the prices of several add.
+        cache: What the cache may do for its requests, if there is one; a request can only narrow it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Policy:
     preferences: ProviderPreferences = NO_PREFERENCES
     allowed_models: tuple[str, ...] | None = None
     budgets: tuple[Budget, ...] = ()
+    cache: CacheMode = "read-write"
 
 
 def build_policies(config: Config) -> dict[str, Policy]:
@@ -63,6 +66,7 @@ def _policy(name: str, settings: PolicySettings) -> Policy:
             Budget(usd_per_request=one.usd_per_request, usd=one.usd, window_s=one.window_s)
             for one in settings.budget
         ),
+        cache=settings.cache,
     )
 
 

@@ -17,7 +17,7 @@ from pointsman.registry.policies import Policy, build_policies
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pointsman.config import Config, DeploymentSettings, ServerSettings
+    from pointsman.config import CacheSettings, Config, DeploymentSettings, ServerSettings
     from pointsman.providers import ProviderSettings
 
 
@@ -45,6 +45,11 @@ class Registry:
     def server(self) -> ServerSettings:
         """Where the gateway listens."""
         return self.config.server
+
+    @property
+    def cache(self) -> CacheSettings | None:
+        """Settings of the semantic cache; `None`: there is none."""
+        return self.config.cache
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:
