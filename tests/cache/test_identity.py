@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.cache.identity import NEVER_SERVED, PARTITION_BYTES, Question, read_question
-from pointsman.types import Constraints
+from pointsman.types import Constraints, ProviderPreferences, Request
 
 TEXT = "What is the capital of Norway?"
 BODY = {
@@ -26,8 +26,9 @@ BODY = {
 }
 
 
-def question(body=BODY, constraints=None, scope="tenant"):
-    return read_question(body, constraints or Constraints(), scope)
+def question(body=BODY, constraints=None, scope="tenant", **of_request):
+    request = Request(messages=body["messages"], constraints=constraints or Constraints(), **of_request)
+    return read_question(body, request, scope)
 
 
 def with_message(index, **changes):
@@ -56,6 +57,9 @@ DIFFERENT = {
     "reasoning_effort": question({**BODY, "reasoning_effort": "high"}),
     "logprobs": question({**BODY, "logprobs": True}),
     "a field of tomorrow": question({**BODY, "verve": 11}),
+    "models that may answer": question(allowed_models=("nano",)),
+    "providers that may": question(preferences=ProviderPreferences(only=("local",))),
+    "providers that keep no prompts": question(preferences=ProviderPreferences(data_collection="deny")),
     "task": question(constraints=Constraints(task="invoices")),
     "min_quality": question(constraints=Constraints(min_quality=0.9)),
     "quality_like": question(constraints=Constraints(quality_like="big")),
@@ -134,6 +138,11 @@ NEVER = {
 @pytest.mark.parametrize("rule", NEVER_SERVED)
 def test_a_rule_names_what_is_never_served(rule):
     assert [question(body) for body in NEVER[rule]] == [rule] * len(NEVER[rule])
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800", object()])
+def test_what_is_not_json_is_never_served(value):
+    assert question({**BODY, "verve": value}) == "unreadable"
 
 
 JSON = st.recursive(

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from pointsman.cache.single_flight import SingleFlight
+from pointsman.cache.single_flight import Lead, SingleFlight
 
 pytestmark = pytest.mark.anyio
 
@@ -24,20 +24,30 @@ class Asker:
         self.answers = []
         self.n_failed = 0
 
-    async def ask(self, key="q"):
-        answer = await self.flights.join(key)
-        if answer is None:
-            self.n_calls += 1
-            outcome = self.outcomes.pop(0)
-            try:
-                await anyio.sleep(self.hold_s)
-                answer = outcome
-            finally:
-                self.flights.land(key, answer)
-        if answer is None:
+    async def ask(self, key="q", patience_s=None):
+        seat = await self.flights.join(key, patience_s=patience_s)
+        if isinstance(seat, Lead):
+            seat = await self.fetch(seat)
+        if seat is None:
             self.n_failed += 1
         else:
-            self.answers.append(answer)
+            self.answers.append(seat)
+
+    async def fetch(self, lead):
+        self.n_calls += 1
+        outcome = self.outcomes.pop(0)
+        try:
+            await anyio.sleep(self.hold_s)
+        except BaseException:
+            lead.fail()
+            raise
+        if outcome is None:
+            lead.fail()
+        elif outcome == "private":
+            lead.decline()
+        else:
+            lead.land(outcome)
+        return outcome
 
 
 async def asked_at_once(asker, n):
@@ -64,7 +74,7 @@ async def test_after_two_failed_leaders_everyone_asks():
     await asked_at_once(asker, 10)
     assert asker.n_failed == 2
     assert asker.answers == ["yes"] * 8
-    assert (len(asker.flights), asker.flights._n_failed) == (0, {})
+    assert len(asker.flights) == 0
 
 
 async def test_a_cancelled_leader_hands_over():
@@ -91,3 +101,33 @@ async def test_other_questions_do_not_wait():
         group.start_soon(asker.ask, 1)
         group.start_soon(asker.ask, 2)
     assert asker.n_calls == 2
+
+
+async def test_an_answer_that_cannot_be_shared_sends_everyone_at_once():
+    asker = Asker(["private", *["yes"] * 9])
+    await asked_at_once(asker, 10)
+    assert (asker.n_calls, sorted(asker.answers)) == (10, ["private", *["yes"] * 9])
+
+
+async def test_a_leader_that_takes_too_long_is_replaced_by_one():
+    asker = Asker(["late", *["soon"] * 9])
+    async with anyio.create_task_group() as group:
+        slow = await asker.flights.join("q", patience_s=0.02)
+        for _ in range(10):
+            group.start_soon(asker.ask)
+    assert asker.n_calls == 1
+    assert asker.answers == ["late"] * 10
+    slow.land("too late for anyone")
+    assert len(asker.flights) == 0
+
+
+async def test_followers_that_leave_leave_nothing_behind():
+    asker = Asker([None])
+    lead = await asker.flights.join("q")
+    async with anyio.create_task_group() as group:
+        group.start_soon(asker.ask)
+        await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    assert lead.n_waiting == 0
+    lead.fail()
+    assert len(asker.flights) == 0

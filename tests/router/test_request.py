@@ -18,9 +18,10 @@ class NoPolicy:
     constraints = Constraints()
     preferences = ProviderPreferences()
     allowed_models = None
+    cache = "read-write"
 
 
-class Strict:
+class Strict(NoPolicy):
     constraints = Constraints(min_quality=0.9, max_cost_usd=0.5)
     preferences = ProviderPreferences(ignore=("slow",))
     allowed_models = ("a", "b")
@@ -64,7 +65,7 @@ def test_a_null_field_of_the_block_leaves_the_policy_alone():
     assert parse(body(pointsman={"min_quality": None}), policy=Strict).request.constraints.min_quality == 0.9
 
 
-class Dialled:
+class Dialled(NoPolicy):
     constraints = Constraints(quality_value_usd=0.02, min_quality=0.5)
     preferences = ProviderPreferences()
     allowed_models = None

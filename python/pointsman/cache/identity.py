@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from pointsman.types import Constraints
+    from pointsman.types import Request
 
 PARTITION_BYTES = 16
 """Length of a partition's fingerprint."""
@@ -51,34 +51,34 @@ class Question:
     text: str
 
 
-def read_question(body: Mapping[str, Any], constraints: Constraints, scope: str) -> Question | str:
+def read_question(body: Mapping[str, Any], request: Request, scope: str) -> Question | str:
     """The question of a chat request, or the name of the rule by which it is never served from the cache.
 
     Args:
         body: OpenAI chat body, `model` as the caller wrote it.
-        constraints: What the answer must satisfy, the policy's included.
+        request: What it says with its policy: who may answer, and how well.
         scope: Whose cache it is: tenant, then the caller's own scope; another scope never sees the entry.
     """
     for name, is_broken in NEVER_SERVED.items():
         if is_broken(body):
             return name
+    try:
+        partition = _partition(body, request, scope)
+    except TypeError:  # what is not JSON, such as a lone surrogate or an integer of 65 bits
+        return "unreadable"
+    return Question(partition=partition, text=_text(body["messages"][-1]))
+
+
+def _partition(body: Mapping[str, Any], request: Request, scope: str) -> bytes:
     *earlier, last = body["messages"]
-    return Question(partition=_partition(body, earlier, last, constraints, scope), text=_text(last))
-
-
-def _partition(
-    body: Mapping[str, Any],
-    earlier: Sequence[Mapping[str, Any]],
-    last: Mapping[str, Any],
-    constraints: Constraints,
-    scope: str,
-) -> bytes:
     identity = (
         scope,
         earlier,
         {name: value for name, value in last.items() if name != "content"},
         {name: value for name, value in body.items() if name not in _SILENT_FIELDS},
-        [getattr(constraints, name) for name in _QUALITY_CONSTRAINTS],
+        [getattr(request.constraints, name) for name in _QUALITY_CONSTRAINTS],
+        request.allowed_models,
+        request.preferences,
     )
     # Keys in any order mean the same; a cryptographic hash, so that no tenant can aim at another's partition.
     packed = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
@@ -140,6 +140,7 @@ NEVER_SERVED: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 }
 """Rules by which a request is never served from the cache nor stored in it, by name; checked in this order.
 
-What the text itself rules out (time-sensitive wording, wishes for another answer, personal data) the core
-sees: `pointsman._native.Miss.reason` is `unservable` then.
+A body that is not JSON is not served either (`unreadable`). What the text itself rules out (time-sensitive
+wording, wishes for another answer, personal data) the core sees: `pointsman._native.Miss.reason` is
+`unservable` then.
 """

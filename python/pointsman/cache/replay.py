@@ -98,7 +98,7 @@ class StreamRecorder:
             if name in _JOINED_FIELDS and isinstance(value, str):
                 message[name] = (message.get(name) or "") + value
             elif name == "tool_calls":
-                _join_calls(message.setdefault("tool_calls", []), value or ())
+                _join_calls(message.setdefault("tool_calls", []), value or [])
             elif value is not None and name not in _JOINED_FIELDS:
                 message[name] = value
 

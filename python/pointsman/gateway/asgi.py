@@ -97,6 +97,12 @@ def read_headers(scope: Scope) -> dict[str, str]:
     return found
 
 
+def read_cache_control(scope: Scope) -> str:
+    """The value of the `Cache-Control` request header; empty if there is none."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cache-control"]
+    return ", ".join(values)
+
+
 def _check_origin(origin: str) -> None:
     """Refuse what a browser sends for another site's page: any page could spend the user's money."""
     if urlsplit(origin).hostname not in _LOOPBACK_NAMES:

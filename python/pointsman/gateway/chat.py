@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pointsman._native import Decision
-    from pointsman.execution.direct import Target
     from pointsman.router import ChatRequest, CompletionStream
-    from pointsman.types import Attempt, Completion, Usage
+    from pointsman.types import AnsweredBy, Attempt, Usage
 
 
 class RouteEndpoint(RoutedEndpoint):
@@ -49,7 +48,7 @@ class ChatEndpoint(RoutedEndpoint):
         body = answer.body
         if chat.explain:
             body["pointsman_metadata"] = explained(
-                decision,
+                answer.decision,
                 answered_by=answer,
                 attempts=answer.attempts,
                 usage=answer.usage,
@@ -68,10 +67,7 @@ class ChatEndpoint(RoutedEndpoint):
     async def _relay(self, exchange: Exchange, chat: ChatRequest, stream: CompletionStream) -> None:
         overhead_us = stream.overhead_us
         exchange.has_begun = True
-        await start_events(
-            exchange.send,
-            stream_headers(stream.decision, stream.target, stream.attempts.made, overhead_us, stream.headers),
-        )
+        await start_events(exchange.send, stream_headers(stream, overhead_us))
         try:
             async for chunk in stream:
                 if chunk.get("choices") or chat.wants_usage:
@@ -115,7 +111,7 @@ def _explanation_chunk(stream: CompletionStream, overhead_us: float) -> dict[str
 def explained(
     decision: Decision,
     *,
-    answered_by: Completion | Target,
+    answered_by: AnsweredBy,
     attempts: Sequence[Attempt],
     usage: Usage,
     cost_usd: float,

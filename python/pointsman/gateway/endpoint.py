@@ -6,7 +6,7 @@ import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pointsman.gateway.asgi import ClientGone, read_headers, read_json, send_json
+from pointsman.gateway.asgi import ClientGone, read_cache_control, read_headers, read_json, send_json
 from pointsman.gateway.failure import Failure, ShuttingDown
 from pointsman.gateway.headers import failure_headers
 
@@ -47,7 +47,8 @@ class Exchange:
         headers = read_headers(self.scope)
         max_body_bytes = int(self.router.registry.server.max_body_mb * 2**20)
         body = await read_json(self.scope, self.receive, max_body_bytes)
-        chat = self.router.parse(body, headers)
+        cache_control = read_cache_control(self.scope) if self.router.cache is not None else ""
+        chat = self.router.parse(body, headers, cache_control=cache_control)
         self.decision = decision = self.router.decide_request(chat)
         return chat, decision
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from pointsman.gateway.asgi import Headers, encode_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pointsman._native import Decision
-    from pointsman.execution.direct import Target
     from pointsman.gateway.failure import Failure
-    from pointsman.types import Attempt, Completion
+    from pointsman.router import CompletionStream
+    from pointsman.types import AnsweredBy, Attempt, Completion
 
 
 # What every answer's headers name; an error has `none` where there is nothing to say.
@@ -36,29 +36,24 @@ _NONE = dict.fromkeys(
 
 def completion_headers(answer: Completion) -> Headers:
     """Headers of a whole answer; costs are what it cost."""
-    choice = _choice(answer.decision, answer.deployment, answer.model, answer.provider, answer.attempts)
+    choice = _choice(answer.decision, answer, answer.attempts, answer.cache.status)
     costs = _costs(answer.cost_usd, answer.baseline_cost_usd)
     return encode_headers(
         {**choice, **costs, **_effort(len(answer.attempts), answer.overhead_us), **answer.headers}
     )
 
 
-def stream_headers(
-    decision: Decision,
-    target: Target,
-    attempts: Sequence[Attempt],
-    overhead_us: float,
-    upstream: Mapping[str, str],
-) -> Headers:
-    """Headers of a stream; costs are the predicted ones, as nothing is spent yet."""
-    choice = _choice(decision, target.deployment, target.model, target.provider, attempts)
-    costs = _costs(decision.predicted_cost_usd, decision.baseline_cost_usd)
-    return encode_headers({**choice, **costs, **_effort(len(attempts), overhead_us), **upstream})
+def stream_headers(stream: CompletionStream, overhead_us: float) -> Headers:
+    """Headers of an open stream; costs are the predicted ones, as nothing is spent yet."""
+    attempts = stream.attempts.made
+    choice = _choice(stream.decision, stream.target, attempts, stream.cache.status)
+    costs = _costs(*stream.expected_costs_usd)
+    return encode_headers({**choice, **costs, **_effort(len(attempts), overhead_us), **stream.headers})
 
 
 def decision_headers(decision: Decision, overhead_us: float) -> Headers:
     """Headers of a decision that nobody was called for; costs are the predicted ones."""
-    choice = _choice(decision, decision.deployment, decision.model, decision.provider, ())
+    choice = _choice(decision, decision, ())
     costs = _costs(decision.predicted_cost_usd, decision.baseline_cost_usd)
     return encode_headers({**choice, **costs, **_effort(0, overhead_us)})
 
@@ -67,7 +62,7 @@ def failure_headers(failure: Failure, decision: Decision | None, overhead_us: fl
     """Headers of an error: it cost nothing, and names the decision if one was made."""
     pairs = dict(_NONE)
     if decision is not None:
-        pairs |= _choice(decision, decision.deployment, decision.model, decision.provider, ())
+        pairs |= _choice(decision, decision, ())
         pairs |= _costs(0.0, decision.baseline_cost_usd)
     elif decision_id := failure.body["error"]["decision_id"]:
         pairs["x-pointsman-decision-id"] = decision_id
@@ -79,22 +74,22 @@ def failure_headers(failure: Failure, decision: Decision | None, overhead_us: fl
 
 
 def _choice(
-    decision: Decision, deployment: str, model: str, provider: str, attempts: Sequence[Attempt]
+    decision: Decision, answered_by: AnsweredBy, attempts: Sequence[Attempt], cache: str = "miss"
 ) -> dict[str, str]:
     reason = decision.reason
-    if deployment != decision.deployment and attempts:
+    if answered_by.deployment != decision.deployment and attempts:
         reason = f"fallback from {decision.deployment} ({attempts[0].error_code}); chosen first: {reason}"
     return {
         "x-pointsman-decision-id": decision.decision_id,
-        "x-pointsman-model": model,
-        "x-pointsman-deployment": deployment,
-        "x-pointsman-provider": provider,
+        "x-pointsman-model": answered_by.model,
+        "x-pointsman-deployment": answered_by.deployment,
+        "x-pointsman-provider": answered_by.provider,
         "x-pointsman-strategy": decision.strategy,
         "x-pointsman-policy-version": decision.policy_version,
         "x-pointsman-reason": reason,
         "x-pointsman-predicted-quality": f"{decision.predicted_quality:.4f}",
         "x-pointsman-confidence": f"{decision.confidence:.4f}",
-        "x-pointsman-cache": "miss",
+        "x-pointsman-cache": cache,
     }
 
 

@@ -6,30 +6,12 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import RequestError
+from pointsman.router.cache_wishes import CACHE_HEADERS, read_cache, read_cache_field
 from pointsman.router.fields import duration_s, flag, kind, label, names, nearest, number, one_of, tags
 from pointsman.types import DIAL_FIELDS, NO_PREFERENCES, Constraints, ProviderPreferences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-def _cache(value: Any, param: str) -> None:
-    """Check the cache wishes; there is no cache yet, so every request is a miss whatever they say."""
-    if isinstance(value, str):
-        value = {"mode": value}
-    if not isinstance(value, dict):
-        raise RequestError(f"{param} must be an object, got {kind(value)}", param=param)
-    readers = {
-        "mode": one_of("read-write", "read", "write", "off"),
-        "max_age_s": lambda seen, at: number(seen, at, 0),
-        "scope": label,
-    }
-    for name, seen in value.items():
-        if name not in readers:
-            raise RequestError(
-                f"unknown field {param}.{name}{nearest(name, readers)}", param=f"{param}.{name}"
-            )
-        readers[name](seen, f"{param}.{name}")
 
 
 _BLOCK_READERS: dict[str, Callable[[Any, str], Any]] = {
@@ -45,7 +27,7 @@ _BLOCK_READERS: dict[str, Callable[[Any, str], Any]] = {
     "strategy": one_of("auto", "direct", "cascade", "race", "batch"),
     "deadline": duration_s,
     "session_id": label,
-    "cache": _cache,
+    "cache": read_cache,
     "tags": tags,
     "explain": flag,
 }
@@ -63,9 +45,12 @@ def read_block(block: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for header, value in headers.items():
         name = header.replace("-", "_")
-        name = "cache" if name == "cache_mode" else name
+        if field := CACHE_HEADERS.get(name):
+            wished = read_cache_field(field, value, f"x-pointsman-{header}")
+            seen["cache"] = {**seen.get("cache", {}), field: wished}
+            continue
         if name not in _BLOCK_READERS:
-            known = [field.replace("_", "-") for field in BLOCK_FIELDS]
+            known = [each.replace("_", "-") for each in (*BLOCK_FIELDS, *CACHE_HEADERS)]
             raise RequestError(
                 f"unknown header x-pointsman-{header}{nearest(header, known, prefix='x-pointsman-')}",
                 param=f"x-pointsman-{header}",
@@ -77,7 +62,8 @@ def read_block(block: Any, headers: Mapping[str, str]) -> dict[str, Any]:
                 f"unknown field pointsman.{name}{nearest(name, BLOCK_FIELDS)}", param=f"pointsman.{name}"
             )
         if value is not None:
-            seen[name] = _BLOCK_READERS[name](value, f"pointsman.{name}")
+            read = _BLOCK_READERS[name](value, f"pointsman.{name}")
+            seen[name] = {**seen.get("cache", {}), **read} if name == "cache" else read
     turned = [name for name in DIAL_FIELDS if name in seen]
     if len(turned) > 1:
         raise RequestError(

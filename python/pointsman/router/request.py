@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import RequestError
 from pointsman.router.block import BLOCK_FIELDS, constrained, read_block, read_preferences
+from pointsman.router.cache_wishes import NO_WISHES, CacheWishes, cache_wishes
 from pointsman.router.fields import boolean, integer, kind, mapping, mappings, names, nearest, one_of
 from pointsman.types import Request
 
@@ -51,6 +52,7 @@ class ChatRequest:
         policy: Name of the policy it was read under.
         explain: Whether the answer carries `pointsman_metadata`.
         wants_usage: Whether the caller asked for the usage chunk of a stream.
+        cache: What the cache may do for it.
     """
 
     request: Request
@@ -58,15 +60,23 @@ class ChatRequest:
     policy: str
     explain: bool
     wants_usage: bool
+    cache: CacheWishes = NO_WISHES
 
     @staticmethod
-    def parse(body: Any, headers: Mapping[str, str], resolve_policy: Callable[[str], Policy]) -> ChatRequest:
+    def parse(
+        body: Any,
+        headers: Mapping[str, str],
+        resolve_policy: Callable[[str], Policy],
+        *,
+        cache_control: str = "",
+    ) -> ChatRequest:
         """Read an OpenAI chat body with pointsman's block and headers.
 
         Args:
             body: The decoded JSON body.
             headers: The `x-pointsman-*` request headers, names lower-case and without that prefix.
             resolve_policy: Gives the policy of a name, or raises `RequestError`.
+            cache_control: Value of the `Cache-Control` header, if there is one.
 
         Raises:
             RequestError: Names the parameter, the value seen and the remedy.
@@ -100,6 +110,7 @@ class ChatRequest:
             policy=policy_name,
             explain=bool(block.get("explain", False)),
             wants_usage=bool(stream_options.get("include_usage", False)),
+            cache=cache_wishes(policy.cache, block.get("cache"), cache_control),
         )
 
 

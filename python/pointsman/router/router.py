@@ -7,38 +7,56 @@ async with Router.from_config("pointsman.yaml") as router:
 
 from __future__ import annotations
 
-import logging
-import os
 import random
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from anyio import CancelScope
+from anyio import to_thread
 
 from pointsman._native import Core
 from pointsman.errors import PointsmanError, RequestError, UnknownName
 from pointsman.execution.direct import Attempts, complete, within
 from pointsman.providers import build_provider
-from pointsman.registry import Policy, Registry, registry_from_config
 from pointsman.router.budgets import Budgets
+from pointsman.router.cached import (
+    Auditor,
+    completion_of,
+    kept_of,
+    open_cache,
+    patience_s,
+    visit_of,
+)
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
+from pointsman.router.parts import close_all, load_registry, unknown_name
 from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.stream import CompletionStream
-from pointsman.router.wiring import Wiring, answer_bytes, costs_usd, ends_cut, estimated_usage, targets_of
+from pointsman.router.wiring import (
+    Wiring,
+    answer_bytes,
+    baseline_usd,
+    costs_usd,
+    ends_cut,
+    estimated_usage,
+    targets_of,
+)
 from pointsman.types import Completion, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from pointsman._native import Decision
+    from pointsman.cache.kept import KeptAnswer
+    from pointsman.cache.store import AnswerCache
+    from pointsman.cache.visit import Visit
+    from pointsman.config import CacheSettings
     from pointsman.providers import Provider, ProviderSettings
+    from pointsman.registry import Policy, Registry
 
-_LOG = logging.getLogger("pointsman.router")
 _AVAILABLE_STRATEGIES = ("auto", "direct")
 
 
@@ -62,6 +80,7 @@ class Router:
         self._budgets = Budgets()
         self._wiring = Wiring(registry, self._build(registry, {}))
         self._retired: list[Wiring] = []
+        self._cache = open_cache(registry.cache)
         self._is_closed = False
 
     @classmethod
@@ -98,9 +117,9 @@ class Router:
             self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
         )
 
-    def parse(self, body: Any, headers: Mapping[str, str]) -> ChatRequest:
+    def parse(self, body: Any, headers: Mapping[str, str], *, cache_control: str = "") -> ChatRequest:
         """Read an OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
-        return ChatRequest.parse(body, headers, self._policy)
+        return ChatRequest.parse(body, headers, self._policy, cache_control=cache_control)
 
     def decide_request(self, chat: ChatRequest) -> Decision:
         """Decide a parsed request now; errors as `decide`."""
@@ -115,7 +134,7 @@ class Router:
         try:
             return self._core.decide(chat.request, now_s=time.time(), seed=random.getrandbits(64))
         except UnknownName as error:
-            raise _unknown_name(str(error.args[0])) from None
+            raise unknown_name(str(error.args[0])) from None
 
     # ---- answering
 
@@ -153,13 +172,39 @@ class Router:
 
     async def run(self, chat: ChatRequest, decision: Decision, started_s: float) -> Completion:
         """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
+        attempts = Attempts()
+        visit = visit_of(self._cache, chat, decision)
+        with within(chat.request.constraints.deadline_s, attempts):
+            if visit is None:
+                return await self._call(chat, decision, started_s, attempts)
+            return await self._run_cached(chat, decision, started_s, attempts, visit)
+
+    async def _run_cached(
+        self, chat: ChatRequest, decision: Decision, started_s: float, attempts: Attempts, visit: Visit
+    ) -> Completion:
+        wiring = self._current()
+        try:
+            kept = await visit.find(patience_s(decision))
+            attempts.upstream_s += visit.waited_s
+            if kept is None:
+                answer = await self._call(chat, decision, started_s, attempts)
+                visit.keep(kept_of(answer), answer.cost_usd)
+                return replace(answer, cache=visit.use)
+        finally:
+            visit.leave()
+        self._served(chat, decision, visit, kept)
+        baseline_cost_usd = baseline_usd(wiring, decision, kept.usage)
+        return completion_of(kept, visit, decision, baseline_cost_usd, started_s)
+
+    async def _call(
+        self, chat: ChatRequest, decision: Decision, started_s: float, attempts: Attempts
+    ) -> Completion:
+        """Call the models of a decision, whatever is in the cache."""
         wiring = self._current()
         wiring.n_inflight += 1
-        attempts = Attempts()
         learner = self._learner(chat, decision)
         try:
-            with within(chat.request.constraints.deadline_s, attempts):
-                target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
+            target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
         finally:
             learner.failed(attempts.made)
             await self._leave(wiring)
@@ -192,7 +237,10 @@ class Router:
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
         learner = self._learner(chat, decision)
-        return CompletionStream(self._current(), self._leave, chat, decision, learner, started_s)
+        visit = visit_of(self._cache, chat, decision)
+        return CompletionStream(
+            self._current(), self._leave, chat, decision, learner, started_s, visit, self._served
+        )
 
     # ---- learning
 
@@ -207,6 +255,52 @@ class Router:
         """
         self._core.observe(outcome, now_s=time.time())
 
+    # ---- the cache
+
+    @property
+    def cache(self) -> AnswerCache | None:
+        """The cache, if the config has one."""
+        return self._cache
+
+    def feedback_cache(self, hit_id: str, is_right: bool, *, weight: float = 1.0) -> bool:
+        """Learn whether a kept answer was right; a wrong one is deleted if that is certain.
+
+        Args:
+            hit_id: Id of the decision that was answered from the cache not long ago, of its answer
+                (`chatcmpl-...`), or of the cache's entry.
+            is_right: Whether the answer was right for what was asked.
+            weight: How sure that is, in [0, 1]; 1 is certain.
+
+        Returns:
+            Whether there is such a hit or entry.
+        """
+        hit = self._cache.hit_of(hit_id.removeprefix("chatcmpl-")) if self._cache else None
+        if self._cache is None or hit is None:
+            return False
+        self._cache.graded(hit, is_right=is_right, weight=weight)
+        return True
+
+    def _served(self, chat: ChatRequest, decision: Decision, visit: Visit, kept: KeptAnswer) -> None:
+        """Grade a hit that was served, if it is to be."""
+        if visit.wants_audit and self._cache is not None:
+            Auditor(self._cache, self._answer_afresh, self._ask).start(chat, decision, visit, kept)
+
+    async def _answer_afresh(self, chat: ChatRequest, decision: Decision) -> Completion:
+        return await self._call(chat, decision, perf_counter(), Attempts())
+
+    async def _ask(self, model: str, text: str) -> str:
+        answer = await self.complete(text, model=model, cache={"mode": "off"})
+        return answer.text
+
+    async def _swap_cache(self, settings: CacheSettings | None) -> None:
+        """Go on with other settings; what is kept stays, unless it is to be kept in another folder."""
+        old, self._cache = self._cache, None
+        if old is not None:
+            await old.aclose()
+        is_in_memory = old is not None and settings is not None and settings.path is None
+        snapshot = await to_thread.run_sync(old.core.snapshot) if old is not None and is_in_memory else b""
+        self._cache = open_cache(settings, snapshot=snapshot)
+
     # ---- life
 
     async def swap(self, registry: Registry) -> None:
@@ -217,6 +311,8 @@ class Router:
         old = self._wiring
         self._wiring = Wiring(registry, self._build(registry, old.providers))
         self._core.swap(registry.catalog)
+        if registry.cache != old.registry.cache:
+            await self._swap_cache(registry.cache)
         old.is_retired = True
         self._retired.append(old)
         if old.n_inflight == 0:
@@ -225,9 +321,11 @@ class Router:
     async def aclose(self) -> None:
         """Close every provider's idle connections and take no more requests; those under way may finish."""
         self._is_closed = True
+        if self._cache is not None:
+            await self._cache.aclose()
         wirings = [*self._retired, self._wiring]
         self._retired.clear()
-        await _close({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())
+        await close_all({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())
 
     async def __aenter__(self) -> Self:
         return self
@@ -280,41 +378,4 @@ class Router:
         kept = {
             id(provider) for other in [*self._retired, self._wiring] for provider in other.providers.values()
         }
-        await _close(provider for provider in wiring.providers.values() if id(provider) not in kept)
-
-
-def _unknown_name(message: str) -> RequestError:
-    """The core's complaint about a name, which begins with the field that holds it."""
-    field = message.split(":", 1)[0]
-    if field == "allowed_models":
-        return RequestError(
-            message.removeprefix("allowed_models: "), code="caller_model_not_found", param="model", status=404
-        )
-    param = "pointsman.quality_like" if field == "quality_like" else field
-    return RequestError(message, code="caller_unknown_name", param=param)
-
-
-async def _close(providers: Iterable[Provider]) -> None:
-    """Close each, whatever becomes of the others or of the caller."""
-    with CancelScope(shield=True):
-        for provider in providers:
-            try:
-                await provider.aclose()
-            except (PointsmanError, OSError) as error:
-                _LOG.warning("provider %s did not close: %s", provider.name, error)
-
-
-def load_registry(config: str | Path | Mapping[str, Any] | None) -> Registry:
-    """Read a registry from a config file, a mapping of the same shape, or (`None`) the environment.
-
-    Raises:
-        ConfigError: Every problem found, one line each.
-    """
-    # Here, not above: pydantic costs more to import than ten thousand decisions.
-    from pointsman import config as configs
-
-    if config is None:
-        return registry_from_config(configs.config_from_environment(os.environ))
-    if isinstance(config, Mapping):
-        return registry_from_config(configs.parse_config(config, source="mapping"))
-    return registry_from_config(configs.load_config(config))
+        await close_all(provider for provider in wiring.providers.values() if id(provider) not in kept)

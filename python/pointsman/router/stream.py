@@ -5,18 +5,31 @@ from __future__ import annotations
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any, Self
 
+from pointsman.cache.kept import KeptAnswer
+from pointsman.cache.replay import StreamRecorder
 from pointsman.errors import PointsmanError
-from pointsman.execution.direct import AnswerStream, Attempts, Target, open_stream, within
-from pointsman.router.wiring import Wiring, costs_usd, delta_bytes, ends_cut, estimated_usage, targets_of
-from pointsman.types import Usage
+from pointsman.execution.direct import AnswerStream, Attempts, open_stream, within
+from pointsman.router.cached import KeptStream, decision_with, patience_s
+from pointsman.router.wiring import (
+    Wiring,
+    baseline_usd,
+    costs_usd,
+    delta_bytes,
+    ends_cut,
+    estimated_usage,
+    targets_of,
+)
+from pointsman.types import CACHE_OFF, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
 
     from pointsman._native import Decision
+    from pointsman.cache.visit import Visit
     from pointsman.router.learner import Learner
     from pointsman.router.request import ChatRequest
+    from pointsman.types import AnsweredBy
 
 
 class CompletionStream:
@@ -33,8 +46,11 @@ class CompletionStream:
         decision: Decision,
         learner: Learner,
         started_s: float,
+        visit: Visit | None = None,
+        served: Callable[[ChatRequest, Decision, Visit, KeptAnswer], None] | None = None,
     ) -> None:
         self.decision = decision
+        self.cache = CACHE_OFF
         self.usage = Usage(is_estimated=True)
         self.cost_usd = 0.0
         self.baseline_cost_usd = 0.0
@@ -45,11 +61,15 @@ class CompletionStream:
         self._chat = chat
         self.created_s = time()
         self._started_s = started_s
-        self._stream: AnswerStream | None = None
+        self._visit = visit
+        self._recorder = None if visit is None else StreamRecorder()
+        self._served = served
+        self._stream: AnswerStream | KeptStream | None = None
         self._n_answer_bytes = 0
         self._opened_s = 0.0
         self._waited_s = 0.0
         self._is_whole = False
+        self._has_ended = False
         self._is_closed = False
 
     async def open(self) -> Self:
@@ -59,24 +79,49 @@ class CompletionStream:
         if self._stream is None:
             self._wiring.n_inflight += 1
             try:
-                targets = targets_of(self._wiring, self.decision)
                 with within(self._chat.request.constraints.deadline_s, self.attempts):
-                    self._stream = await open_stream(targets, self._chat.body, self.attempts)
+                    self._stream = await self._open_kept() or await open_stream(
+                        targets_of(self._wiring, self.decision), self._chat.body, self.attempts
+                    )
             except BaseException:
                 self._is_closed = True
+                if self._visit is not None:
+                    self._visit.leave()
                 self._learner.failed(self.attempts.made)
                 await self._leave(self._wiring)
                 raise
             self._opened_s = perf_counter()
         return self
 
+    async def _open_kept(self) -> KeptStream | None:
+        if self._visit is None:
+            return None
+        decision, visit = self.decision, self._visit
+        kept = await visit.find(patience_s(decision))
+        self.cache = visit.use
+        self.attempts.upstream_s += visit.waited_s
+        if kept is None:
+            return None
+        self.decision = decision_with(decision, visit)
+        self.baseline_cost_usd = baseline_usd(self._wiring, decision, kept.usage)
+        if self._served is not None:
+            self._served(self._chat, decision, visit, kept)
+        return KeptStream(kept, decision.decision_id, visit.chars_per_s)
+
     @property
-    def target(self) -> Target:
-        """The deployment that answers; known once open."""
+    def target(self) -> AnsweredBy:
+        """The deployment that answers, or once answered; known once open."""
         return self._opened.target
 
     @property
-    def _opened(self) -> AnswerStream:
+    def expected_costs_usd(self) -> tuple[float, float]:
+        """Cost of the answer and of the baseline's, as far as known once open; US dollars."""
+        if isinstance(self._stream, KeptStream):
+            return 0.0, self.baseline_cost_usd
+        return self.decision.predicted_cost_usd, self.decision.baseline_cost_usd
+
+    @property
+    def _opened(self) -> AnswerStream | KeptStream:
         if self._stream is None:
             raise RuntimeError("the stream is not open yet; read a chunk, or await open()")
         return self._stream
@@ -100,7 +145,8 @@ class CompletionStream:
         try:
             chunk = await anext(self._opened)
         except BaseException as error:
-            self._is_whole = self._is_whole and isinstance(error, StopAsyncIteration)
+            self._has_ended = isinstance(error, StopAsyncIteration)
+            self._is_whole = self._is_whole and self._has_ended
             await self.aclose()
             raise
         self._waited_s += perf_counter() - waited_from_s
@@ -109,6 +155,8 @@ class CompletionStream:
                 self._is_whole = not ends_cut(choice)
         chunk["model"] = self.target.model
         self._n_answer_bytes += delta_bytes(chunk)
+        if self._recorder is not None:
+            self._recorder.add(chunk)
         return chunk
 
     async def aclose(self) -> None:
@@ -122,6 +170,8 @@ class CompletionStream:
             try:
                 self._settle(self._stream)
             finally:
+                if self._visit is not None:
+                    self._visit.leave()
                 await self._leave(self._wiring)
 
     async def __aenter__(self) -> Self:
@@ -132,7 +182,10 @@ class CompletionStream:
     ) -> None:
         await self.aclose()
 
-    def _settle(self, stream: AnswerStream) -> None:
+    def _settle(self, stream: AnswerStream | KeptStream) -> None:
+        if isinstance(stream, KeptStream):
+            self.usage = stream.usage
+            return
         self.usage = stream.usage or estimated_usage(self.decision, self._n_answer_bytes)
         self.cost_usd, self.baseline_cost_usd = costs_usd(
             self._wiring, self.decision, self.target, self.usage
@@ -146,6 +199,11 @@ class CompletionStream:
             latency_ms=self.attempts.made[-1].latency_ms + self._waited_ms(),
             is_cut=not self._is_whole,
         )
+        # Only a stream that was read to its end is known to be whole.
+        if self._visit is not None and self._recorder is not None and self._has_ended and self._is_whole:
+            by = self.target
+            answer = KeptAnswer(self._recorder.body(), by.deployment, by.model, by.provider, self.usage)
+            self._visit.keep(answer, self.cost_usd)
 
     def _waited_ms(self) -> float:
         """Time spent waiting for tokens after the first; 0 if the reader was slower, as nobody knows then."""

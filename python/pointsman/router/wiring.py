@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pointsman._native import Decision
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Registry
+    from pointsman.types import AnsweredBy
 
 # Bytes of UTF-8 per token where an upstream reports no usage; English text in BPE vocabularies, chosen.
 _BYTES_PER_TOKEN = 4
@@ -49,22 +50,26 @@ def targets_of(wiring: Wiring, decision: Decision) -> list[Target]:
     return [wiring.targets[name] for name in decision.ranking if name in wiring.targets]
 
 
-def costs_usd(wiring: Wiring, decision: Decision, target: Target, usage: Usage) -> tuple[float, float]:
+def costs_usd(wiring: Wiring, decision: Decision, by: AnsweredBy, usage: Usage) -> tuple[float, float]:
     """What an answer cost, and what the baseline would have cost for the same tokens; US dollars."""
-    catalog = wiring.registry.catalog
+    return _cost_usd(wiring, by.deployment, usage), baseline_usd(wiring, decision, usage)
 
-    def cost_usd(deployment: str) -> float:
-        nano_usd = catalog.cost_nano_usd(
-            deployment,
-            n_input_tokens=usage.n_input_tokens,
-            n_cached_input_tokens=usage.n_cached_input_tokens,
-            n_cache_write_tokens=usage.n_cache_write_tokens,
-            n_output_tokens=usage.n_output_tokens,
-            n_reasoning_tokens=usage.n_reasoning_tokens or 0,
-        )
-        return nano_usd / NANO_USD_PER_USD
 
-    return cost_usd(target.deployment), cost_usd(decision.baseline_deployment)
+def baseline_usd(wiring: Wiring, decision: Decision, usage: Usage) -> float:
+    """What the baseline would have cost for these tokens, US dollars."""
+    return _cost_usd(wiring, decision.baseline_deployment, usage)
+
+
+def _cost_usd(wiring: Wiring, deployment: str, usage: Usage) -> float:
+    nano_usd = wiring.registry.catalog.cost_nano_usd(
+        deployment,
+        n_input_tokens=usage.n_input_tokens,
+        n_cached_input_tokens=usage.n_cached_input_tokens,
+        n_cache_write_tokens=usage.n_cache_write_tokens,
+        n_output_tokens=usage.n_output_tokens,
+        n_reasoning_tokens=usage.n_reasoning_tokens or 0,
+    )
+    return nano_usd / NANO_USD_PER_USD
 
 
 def estimated_usage(decision: Decision, n_answer_bytes: int) -> Usage:
