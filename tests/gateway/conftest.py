@@ -100,10 +100,15 @@ def serving(app: Any) -> Iterator[str]:
 
 
 @contextmanager
-def scripted_gateway(scripts: dict[str, list[Any]], max_body_mb: float = 1) -> Iterator[Gateway]:
-    """A gateway whose providers follow scripts; a provider without one answers "ok" for ever."""
+def scripted_gateway(
+    scripts: dict[str, list[Any]], max_body_mb: float = 1, **sections: Any
+) -> Iterator[Gateway]:
+    """A gateway whose providers follow scripts; a provider without one answers "ok" for ever.
+
+    `sections` are further sections of its config.
+    """
     providers = {name: ScriptedProvider(name, scripts.get(name, [Answer("ok")])) for name in PROVIDERS}
-    settings = config() | {"server": {"max_body_mb": max_body_mb}}
+    settings = config() | {"server": {"max_body_mb": max_body_mb}} | sections
     registry = registry_from_config(parse_config(settings, source="test"))
     router = Router(registry, providers=providers)
     with serving(create_app(router=router)) as url:

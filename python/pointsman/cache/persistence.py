@@ -27,7 +27,13 @@ _MIN_FOLD_BYTES = 16 * 2**20
 
 
 class CacheFolder:
-    """The files of one cache. One process writes them; another that opens the folder only reads them once."""
+    """The files of one cache. One process writes them; another that opens the folder only reads them once.
+
+    For one thread at a time.
+
+    Attributes:
+        is_writable: Whether this process is the one that writes.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open the folder, making it if needed.
@@ -37,14 +43,13 @@ class CacheFolder:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._lock = (folder / "lock").open("a")
-        self.is_writable = _locks(self._lock.fileno())
-        if not self.is_writable:
-            _LOG.warning(
-                "cache folder %s is kept by another process; what is learned here stays here", folder
-            )
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.is_writable = _locks(self._lock)
         self._generation = max(self._generations(), default=0)
-        self._journal = None if not self.is_writable else self._path("journal").open("ab")
+        self._journal = self._open_journal() if self.is_writable else -1
+        self._n_journal_bytes = _size(self._path("journal"))
+        # What is appended behind a gap or a torn record would be dropped when it is read.
+        self._is_torn = False
 
     def load(self, *, now_s: float, **settings: Any) -> Cache:
         """The cache as it was; a fresh one if the files are damaged or of another version, which is logged.
@@ -52,30 +57,49 @@ class CacheFolder:
         Args:
             now_s: Unix time, seconds; what has expired by then is left out.
             **settings: As `Cache`.
+
+        Raises:
+            OSError: The files cannot be read.
         """
+        if not self.is_writable:
+            _LOG.warning("cache folder %s is kept by another process; what is learned here stays here", self)
         snapshot, journal = _read(self._path("snapshot")), _read(self._path("journal"))
         if not snapshot and not journal:
             return Cache(**settings)
         try:
-            return Cache.restore(snapshot, journal, now_s=now_s, **settings)
+            cache = Cache.restore(snapshot, journal, now_s=now_s, **settings)
         except InvalidState as error:
-            _LOG.error("cache folder %s cannot be used, starting empty: %s", self._folder, error)
+            _LOG.error("cache folder %s cannot be used, starting empty: %s", self, error)
             if self.is_writable:
                 self._set_aside()
             return Cache(**settings)
+        if n_dropped := cache.stats().n_dropped_bytes:
+            # To a reader, a record that is being written now; to the writer, the end of a crash.
+            _LOG.warning("cache folder %s: the last %d bytes were damaged and are dropped", self, n_dropped)
+            self._is_torn = True
+        return cache
 
     def append(self, cache: Cache) -> None:
         """Write what has changed since the last call; a few dozen microseconds.
 
         Raises:
-            OSError: The disk is full or gone; the records are lost, the cache in memory is not.
+            OSError: The disk is full or gone. The cache in memory is unharmed, and the next call that succeeds
+                writes all of it.
         """
+        if not self.is_writable:
+            return
+        if self._is_torn:
+            self.fold(cache)
+            return
         records = cache.take_journal()
-        if records and self._journal is not None:
-            self._journal.write(records)
-            self._journal.flush()
-            if self._journal.tell() > max(_MIN_FOLD_BYTES, _size(self._path("snapshot"))):
-                self.fold(cache)
+        if not records:
+            return
+        self._is_torn = True
+        _write_all(self._journal, records)
+        self._is_torn = False
+        self._n_journal_bytes += len(records)
+        if self._n_journal_bytes > max(_MIN_FOLD_BYTES, _size(self._path("snapshot"))):
+            self.fold(cache)
 
     def fold(self, cache: Cache) -> None:
         """Write a snapshot of everything and begin a new journal.
@@ -83,30 +107,49 @@ class CacheFolder:
         Raises:
             OSError: The disk is full or gone; the old files stay in use.
         """
-        if self._journal is None:
+        if not self.is_writable:
             return
-        # The journal's records up to now are in the snapshot; those of a change in between come after it
-        # again, and writing them twice changes nothing.
-        snapshot = cache.snapshot()
-        old = self._generation
-        final = self._folder / f"snapshot-{old + 1:08}"
-        fresh = final.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(snapshot)
-            file.flush()
-            os.fsync(file.fileno())
-        journal = (self._folder / f"journal-{old + 1:08}").open("ab")
-        fresh.rename(final)
-        self._journal.close()
-        self._journal, self._generation = journal, old + 1
+        # What changes in between is in the snapshot and, once more, in the new journal: the core knows by the
+        # records' numbers.
+        snapshot, old = cache.snapshot(), self._generation
+        self._write_snapshot(snapshot, old + 1)
+        os.close(self._journal)
+        self._generation = old + 1
+        self._journal, self._n_journal_bytes, self._is_torn = self._open_journal(), 0, False
         for name in ("snapshot", "journal"):
             (self._folder / f"{name}-{old:08}").unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the files and let another process write them."""
-        if self._journal is not None:
-            self._journal.close()
-        self._lock.close()
+        if self.is_writable:
+            os.close(self._journal)
+        os.close(self._lock)
+        self.is_writable = False
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    def _write_snapshot(self, snapshot: bytes, generation: int) -> None:
+        final = self._folder / f"snapshot-{generation:08}"
+        # A journal of that name is left of a fold that was killed before its snapshot was in place.
+        (self._folder / f"journal-{generation:08}").unlink(missing_ok=True)
+        fresh = final.with_suffix(".new")
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                _write_all(descriptor, snapshot)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            fresh.rename(final)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        _sync(self._folder)
+
+    def _open_journal(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return os.open(self._path("journal"), flags, 0o600)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}-{self._generation:08}"
@@ -121,9 +164,7 @@ class CacheFolder:
             path = self._path(name)
             if path.exists():
                 path.replace(path.with_suffix(".damaged"))
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = self._path("journal").open("ab")
+        self._is_torn = True  # a journal alone would not be found: the next start looks for a snapshot
 
 
 def _locks(descriptor: int) -> bool:
@@ -132,6 +173,21 @@ def _locks(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

@@ -19,9 +19,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pointsman.errors import RequestError
+from pointsman.gateway.cache import cache_routes, failed
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
-from pointsman.gateway.failure import Failure
-from pointsman.gateway.headers import failure_headers
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
 from pointsman.router.fields import nearest
@@ -63,6 +62,7 @@ def create_app(
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()),
             Route("/v1/models", _models, methods=["GET"]),
             Route("/v1/models/{name:path}", _model, methods=["GET"]),
+            *cache_routes(),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", _ready, methods=["GET"]),
         ],
@@ -146,7 +146,7 @@ async def _model(request: Request) -> JSONResponse:
     if name not in listed:
         message = f"no model named {name!r:.100}{nearest(name, listed)}"
         wrong = RequestError(message, code="caller_model_not_found", param="model", status=404)
-        return _failed(wrong)
+        return failed(wrong)
     return JSONResponse(listed[name])
 
 
@@ -183,17 +183,13 @@ async def _http_failure(request: Request, error: Exception) -> JSONResponse:
     if allowed:
         message = f"{request.method} {path} is not served; use {' or '.join(allowed)}"
         wrong = RequestError(message, code="caller_unknown_endpoint", status=405)
-        return _failed(wrong, {"allow": ", ".join(allowed)})
+        refused = failed(wrong)
+        refused.headers["allow"] = ", ".join(allowed)
+        return refused
     known = ", ".join(sorted(route.path for route in _routes(request)))
     message = f"{request.method} {path} is not served; known paths: {known}"
-    return _failed(RequestError(message, code="caller_unknown_endpoint", status=404))
+    return failed(RequestError(message, code="caller_unknown_endpoint", status=404))
 
 
 def _routes(request: Request) -> list[Route]:
     return [route for route in request.app.routes if isinstance(route, Route)]
-
-
-def _failed(error: RequestError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    failure = Failure.of(error)
-    ours = {name.decode(): value.decode() for name, value in failure_headers(failure, None, 0.0)}
-    return JSONResponse(failure.body, status_code=failure.status, headers={**ours, **(headers or {})})
