@@ -199,4 +199,12 @@ MALFORMED = [
     changed("negative cost", "quality_tolerance: 0.1", "max_cost_usd: -1", "14: policies.default.max_cost_usd", "-1 is not a cost of 0 or more", "`max_cost_usd: 0.01`"),
     changed("unknown strategy", "quality_tolerance: 0.1", "strategy: cheapest", "14: policies.default.strategy", "'cheapest' is not one of auto, direct", "choose one"),
     changed("unknown sort", "quality_tolerance: 0.1", "provider: {sort: cost}", "14: policies.default.provider.sort", "'cost' is not one of price", "choose one"),
+    added("cache that is a word", "cache: on\n", "15: cache", "'on' is not a mapping", "write `key: value` lines"),
+    added("wrong share of wrong hits", "cache: {target_error: 0}\n", "15: cache.target_error", "0 is not a share of wrong hits from 0.0001 to 0.5", "`target_error: 0.01`"),
+    added("misspelt cache key", "cache: {ttl: 60}\n", "15: cache.ttl", "unknown key", "did you mean 'ttl_s'?"),
+    added("cache too small", "cache: {max_mb: 0.5}\n", "15: cache.max_mb", "0.5 is not a size from 1", "`max_mb: 256`"),
+    added("unknown judge", "cache: {judge: gpt-5}\n", "15: cache.judge", "unknown model 'gpt-5'", "(or add it under `models`)"),
+    added("path that is a list", "cache: {path: [a]}\n", "15: cache.path", "a list is not text", "write it in quotes"),
+    added("audits above 1", "cache: {audit_rate: 2}\n", "15: cache.audit_rate", "2 is not a share in [0, 1]", "`audit_rate: 0.02`"),
+    changed("unknown cache mode", "quality_tolerance: 0.1", "cache: on", "14: policies.default.cache", "'on' is not one of read-write, read, write, off", "choose one"),
 ]  # fmt: skip

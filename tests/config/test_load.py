@@ -258,3 +258,17 @@ def test_a_host_in_another_script_is_good():
     assert (
         parse_config(text, environ=ENVIRON).providers["openai"].base_url == "https://b\u00fccher.example/v1"
     )
+
+
+def test_no_cache_section_is_no_cache_and_an_empty_one_takes_its_defaults():
+    assert parse_config(BASE, environ=ENVIRON).cache is None
+    for empty in ("cache:\n", "cache: {}\n"):
+        cache = parse_config(BASE + empty, environ=ENVIRON).cache
+        assert (cache.max_mb, cache.ttl_s, cache.target_error, cache.semantic) == (256, 604_800, 0.01, True)
+        assert (cache.path, cache.judge, cache.tool_calls, cache.namespace) == (None, None, False, "default")
+
+
+def test_a_judge_without_a_deployment_is_refused():
+    text = BASE.replace("  gpt-4.1: {}", "  gpt-4.1: {}\n  gpt-5: {quality: 0.9}") + "cache: {judge: gpt-5}\n"
+    [problem] = problems_of(lambda: parse_config(text, environ=ENVIRON, source="p.yaml"))
+    assert problem.startswith("p.yaml:16: cache.judge: 'gpt-5' has no deployment")

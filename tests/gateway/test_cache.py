@@ -276,9 +276,9 @@ def real_upstream(handler, **cache):
         upstream.close()
 
 
-def ask_at(url, **changes):
+def ask_at(url, client=httpx, **changes):
     body = {"model": "nano", "messages": [{"role": "user", "content": ASKED}]} | changes
-    return httpx.post(url + "/v1/chat/completions", json=body, timeout=20)
+    return client.post(url + "/v1/chat/completions", json=body, timeout=20)
 
 
 def at_once(url, n, **changes):
@@ -286,9 +286,10 @@ def at_once(url, n, **changes):
 
     def one(_):
         gate.wait()
-        return ask_at(url, **changes)
+        return ask_at(url, client, **changes)
 
-    with ThreadPoolExecutor(n) as pool:
+    # One client: making one takes longer than an answer.
+    with httpx.Client(limits=httpx.Limits(max_connections=n)) as client, ThreadPoolExecutor(n) as pool:
         return list(pool.map(one, range(n)))
 
 

@@ -25,6 +25,7 @@ TOOL_CALLER = {
 }
 SIMULATED = [sys.executable, "-m", "pointsman.cli.demo.simulated"]
 CONFIG = """
+cache: {{audit_rate: 0}}
 providers:
   local: {{base_url: "http://127.0.0.1:{model_port}/v1"}}
   simulated: {{base_url: "{simulated_url}"}}

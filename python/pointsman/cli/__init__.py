@@ -13,6 +13,7 @@ import typer
 
 import pointsman
 from pointsman.cli.bench import bench_app
+from pointsman.cli.cache import cache_app
 from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
 from pointsman.cli.eval_cache import eval_cache
@@ -33,6 +34,7 @@ app.command()(demo)
 app.command()(route)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
+app.add_typer(cache_app, name="cache")
 app.command()(doctor)
 app.command("eval-cache")(eval_cache)
 

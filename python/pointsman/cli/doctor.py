@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ def doctor(
     path = config_path(config)
     registry = _load(path, findings)
     if registry is not None:
+        findings.append(_cache(registry))
         findings += [_key(settings) for settings in registry.providers]
         if not offline:
             findings += anyio.run(_reach_all, registry)
@@ -94,6 +96,25 @@ def _load(path: Path | None, findings: list[Finding]) -> Registry | None:
     seen = f"{len(registry.catalog)} deployments, version {registry.catalog.version}"
     findings.append(Finding(f"config {source}", "ok", seen))
     return registry
+
+
+def _cache(registry: Registry) -> Finding:
+    settings = registry.cache
+    if settings is None:
+        return Finding("cache", "ok", "none: every request calls a model (`cache: {}` keeps answers)")
+    alike = "equal and alike questions" if settings.semantic else "equal questions only"
+    judge = f" (judge {settings.judge})" if settings.judge else ""
+    seen = (
+        f"answers {alike}, up to {settings.max_mb:g} MB; at most {settings.target_error:.2%} of hits wrong, "
+        f"{settings.audit_rate:.1%} audited{judge}"
+    )
+    if settings.path is None:
+        return Finding("cache", "ok", f"{seen}; in memory only")
+    path = Path(settings.path).absolute()
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    if place.is_dir() and os.access(place, os.W_OK):
+        return Finding("cache", "ok", f"{seen}; kept in {settings.path}")
+    return Finding("cache", "fail", seen, f"{place} is no folder that can be written; change cache.path")
 
 
 def _key(settings: ProviderSettings) -> Finding:
