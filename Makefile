@@ -46,6 +46,7 @@ realparts: build ## install the real model and clients that the tests marked `re
 
 bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_import.py
+	$(BIN)/python benches/bench_cached.py
 	$(BIN)/pointsman bench decide
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py

@@ -88,7 +88,10 @@ def test_a_hit_is_replayed_as_a_stream(gateway, wants_usage):
     assert reply.headers["x-pointsman-cost-usd"] == "0.000000000"
     *chunks, last = events(reply)
     assert last["pointsman_metadata"]["cache"]["status"] == "exact"
-    assert "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"]) == "Oslo"
+    assert (
+        "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
+        == "Oslo"
+    )
     assert [chunk["usage"]["total_tokens"] for chunk in chunks if chunk.get("usage")] == [110] * wants_usage
     assert len({chunk["id"] for chunk in chunks}) == 1
     assert gateway.calls() == 1
@@ -201,7 +204,13 @@ WRONG_CALLS = [
     ("GET", "/v1/cache/entries/zz", None, 404, "there is no entry 'zz'"),
     ("DELETE", "/v1/cache/entries/0000000000000000", None, 404, "there is no entry"),
     ("PATCH", "/v1/cache/entries/0000000000000000", {"answer": "x"}, 404, "there is no entry"),
-    ("PATCH", "/v1/cache/entries/0000000000000000", {"answer": 3}, 400, "answer must be a non-empty string, got 3"),
+    (
+        "PATCH",
+        "/v1/cache/entries/0000000000000000",
+        {"answer": 3},
+        400,
+        "answer must be a non-empty string, got 3",
+    ),
     ("PATCH", "/v1/cache/entries/0000000000000000", {"text": "x"}, 400, "unknown field 'text'"),
     ("DELETE", "/v1/cache", None, 400, "name what to clear: ?namespace=NAME"),
 ]
@@ -221,14 +230,22 @@ def test_an_id_after_which_nothing_can_come_is_named(gateway):
 def test_other_sites_pages_reach_nothing(gateway):
     post(gateway)
     foreign = {"origin": "https://evil.example"}
-    for method, path in (("GET", "/v1/cache/entries"), ("DELETE", "/v1/cache?namespace=*"), ("POST", "/v1/feedback")):
+    for method, path in (
+        ("GET", "/v1/cache/entries"),
+        ("DELETE", "/v1/cache?namespace=*"),
+        ("POST", "/v1/feedback"),
+    ):
         assert httpx.request(method, gateway.url + path, headers=foreign).status_code == 403
     assert len(entries(gateway)["data"]) == 1
 
 
 def test_a_gateway_without_a_cache_says_so():
     with scripted_gateway({}) as gateway:
-        for method, path in (("GET", "/v1/cache"), ("GET", "/v1/cache/entries"), ("DELETE", "/v1/cache?namespace=*")):
+        for method, path in (
+            ("GET", "/v1/cache"),
+            ("GET", "/v1/cache/entries"),
+            ("DELETE", "/v1/cache?namespace=*"),
+        ):
             reply = httpx.request(method, gateway.url + path)
             assert (reply.status_code, reply.json()["error"]["code"]) == (404, "caller_no_cache")
         assert feedback(gateway, decision_id="dec_0", value=True).status_code == 404
@@ -249,7 +266,11 @@ def completion(text):
 
 def streamed(text):
     def event(**fields):
-        return b"data: " + orjson.dumps({"id": "c", "object": "chat.completion.chunk", "model": "up", **fields}) + b"\n\n"
+        return (
+            b"data: "
+            + orjson.dumps({"id": "c", "object": "chat.completion.chunk", "model": "up", **fields})
+            + b"\n\n"
+        )
 
     def choice(delta, end=None):
         return [{"index": 0, "delta": delta, "finish_reason": end}]

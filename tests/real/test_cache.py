@@ -45,5 +45,7 @@ def test_kept_answers_are_read_as_live_ones(real_gateway, client_python, order):
     assert "Paris" in live["text"]
     for answer in kept:
         assert answer["cache"] == "exact"
-        assert [answer[name] for name in ("text", "finish", "n")] == [live[name] for name in ("text", "finish", "n")]
+        assert [answer[name] for name in ("text", "finish", "n")] == [
+            live[name] for name in ("text", "finish", "n")
+        ]
         assert answer["id"] != live["id"]

@@ -17,7 +17,7 @@ from ..gateway.conftest import PROVIDERS, config
 
 pytestmark = pytest.mark.anyio
 ASKED = "What is the capital of Norway?"
-POLITE = "Hello, please: what is the capital of norway"
+POLITE = "Hi, what is the capital of norway?"
 USAGE = Usage(n_input_tokens=100, n_output_tokens=10)
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": "Oslo"}'}}
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
@@ -436,7 +436,8 @@ async def test_alarms_are_counted_and_logged(caplog):
 async def test_a_closed_router_leaves_no_audit_behind():
     router, providers = router_with({"audit_rate": 1}, alpha=[Answer("Oslo"), Hang()])
     await ask(router)
-    await ask(router, POLITE)
+    with anyio.fail_after(5):
+        assert (await ask(router, POLITE)).cache.is_hit
     await anyio.sleep(0.01)
     await router.aclose()
     assert providers["alpha"].n_cancelled == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,13 +27,8 @@ _SILENT_FIELDS = frozenset(
     "store stream stream_options user".split()
 )
 # Constraints that choose how good the answering model must be; those of time and money do not part questions.
-_QUALITY_CONSTRAINTS = (
-    "task",
-    "min_quality",
-    "quality_like",
-    "quality_tolerance",
-    "within_best",
-    "quality_value_usd",
+_quality_constraints = attrgetter(
+    "task", "min_quality", "quality_like", "quality_tolerance", "within_best", "quality_value_usd"
 )
 # Above it a caller asks for variety; 1 is what providers take when nothing is said.
 _MAX_TEMPERATURE = 1.0
@@ -76,7 +72,7 @@ def _partition(body: Mapping[str, Any], request: Request, scope: str) -> bytes:
         earlier,
         {name: value for name, value in last.items() if name != "content"},
         {name: value for name, value in body.items() if name not in _SILENT_FIELDS},
-        [getattr(request.constraints, name) for name in _QUALITY_CONSTRAINTS],
+        _quality_constraints(request.constraints),
         request.allowed_models,
         request.preferences,
     )
@@ -97,9 +93,11 @@ def _is_text_part(part: Any) -> bool:
 
 
 def _has_parts_that_are_not_text(body: Mapping[str, Any]) -> bool:
-    contents = [message.get("content") for message in body["messages"]]
-    parts = [part for content in contents if isinstance(content, list) for part in content]
-    return not all(map(_is_text_part, parts))
+    for message in body["messages"]:
+        content = message.get("content")
+        if isinstance(content, list) and not all(map(_is_text_part, content)):
+            return True
+    return False
 
 
 def _ends_without_user_text(body: Mapping[str, Any]) -> bool:

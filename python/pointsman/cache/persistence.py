@@ -83,7 +83,7 @@ class CacheFolder:
         """Write what has changed since the last call; a few dozen microseconds.
 
         Raises:
-            OSError: The disk is full or gone. The cache in memory is unharmed, and the next call that succeeds
+            OSError: The disk is full or gone. The cache in memory is unharmed; the next call that succeeds
                 writes all of it.
         """
         if not self.is_writable:

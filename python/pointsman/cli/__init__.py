@@ -1,4 +1,4 @@
-"""The command line: `pointsman serve | demo | route | models | bench | eval-cache | doctor`.
+"""The command line: `pointsman serve | demo | route | models | bench | cache | eval-cache | doctor`.
 
 Exit status: 0, 1 (the work failed), 2 (wrong usage). With `--json` a command prints one JSON object on stdout
 and nothing else.

@@ -281,7 +281,8 @@ class Router:
         return True
 
     def _served(self, chat: ChatRequest, decision: Decision, visit: Visit, kept: KeptAnswer) -> None:
-        """Grade a hit that was served, if it is to be."""
+        """Tell the budgets that an answer cost nothing, and grade it if it is to be."""
+        self._learner(chat, decision).settled(0.0)
         if visit.wants_audit and self._cache is not None:
             Auditor(self._cache, self._answer_afresh, self._ask).start(chat, decision, visit, kept)
 
