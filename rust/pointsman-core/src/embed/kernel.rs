@@ -51,27 +51,41 @@ impl simd::Kernel for AddRows<'_> {
     }
 }
 
-/// Four rows at a time: the sum is loaded and stored once for four.
+/// Eight rows at a time, added by fours: the sum is loaded and stored once for eight.
 #[inline(always)]
 #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
-#[allow(clippy::needless_range_loop)] // five arrays in step read best by index
 fn add_rows_portable(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
-    let fours = ids.chunks_exact(4);
+    let eights = ids.chunks_exact(8);
+    let fours = eights.remainder().chunks_exact(4);
     let rest = fours.remainder();
-    for four in fours {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|i| rows.row(four[i]));
-        for i in 0..DIM {
-            let left = value(a.0[i]) * a.1 + value(b.0[i]) * b.1;
-            let right = value(c.0[i]) * c.1 + value(d.0[i]) * d.1;
-            sum[i] += left + right;
+    let four = |ids: &[u32], at: usize| [0, 1, 2, 3].map(|i| rows.row(ids[at + i]));
+    for ids in eights {
+        let (first, second) = (four(ids, 0), four(ids, 4));
+        for (i, sum) in sum.iter_mut().enumerate() {
+            *sum = *sum + of_four(&first, i) + of_four(&second, i);
+        }
+    }
+    for ids in fours {
+        let four = four(ids, 0);
+        for (i, sum) in sum.iter_mut().enumerate() {
+            *sum += of_four(&four, i);
         }
     }
     for id in rest {
         let (row, scale) = rows.row(*id);
-        for i in 0..DIM {
-            sum[i] += value(row[i]) * scale;
+        for (sum, byte) in sum.iter_mut().zip(row) {
+            *sum += value(*byte) * scale;
         }
     }
+}
+
+/// The sum of four rows at a place, two and two.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn of_four([a, b, c, d]: &[(&[u8; DIM], f32); 4], at: usize) -> f32 {
+    let left = value(a.0[at]) * a.1 + value(b.0[at]) * b.1;
+    let right = value(c.0[at]) * c.1 + value(d.0[at]) * d.1;
+    left + right
 }
 
 /// The int8 in a byte, as a float.
