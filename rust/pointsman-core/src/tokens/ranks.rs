@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::byte_map::ByteMap;
+use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
 
 /// Pieces up to this many bytes are merged by scanning all pairs for the lowest rank; longer ones with a heap.
 const SCAN_LEN: usize = 48;
@@ -84,44 +84,21 @@ impl Ranks {
         self.pairs[pair(text[at], text[at + 1])]
     }
 
-    /// Merges the leftmost pair of lowest rank until none is left.
+    /// The number of tokens of a piece of at most [`SCAN_LEN`] bytes.
     #[inline(never)]
     fn count_by_scan(&self, text: &[u8], start: usize, end: usize) -> usize {
-        // Each part's first byte, below the rank of it and the next part together: the least is the pair to merge.
-        let mut parts = [u64::MAX; SCAN_LEN + 2];
-        let part = |at: usize, end: usize| u64::from(self.rank(text, at, end)) << 32 | at as u64;
-        let first_of = |part: u64| (part & u64::from(u32::MAX)) as usize;
-        let unranked = |at: usize| u64::from(NONE) << 32 | at as u64;
-        let mut n = end - start;
-        for (place, at) in parts.iter_mut().zip(start..end - 1) {
-            *place = u64::from(self.pair_rank(text, at)) << 32 | at as u64;
+        let n = end - start;
+        let pair_rank = |at: usize| self.pair_rank(text, start + at);
+        if n > PACKED_LEN {
+            return scan(n, pair_rank, |at, end| {
+                self.rank(text, start + at, start + end)
+            });
         }
-        (parts[n - 1], parts[n]) = (unranked(end - 1), unranked(end));
-        loop {
-            let (mut at, mut least) = (0, u64::MAX);
-            for (i, part) in parts[..n].iter().enumerate() {
-                if *part < least {
-                    (at, least) = (i, *part);
-                }
-            }
-            if least >= unranked(0) {
-                return n;
-            }
-            // Part `at + 1` goes; the one behind the last keeps the end of the text.
-            for i in at + 1..n {
-                parts[i] = parts[i + 1];
-            }
-            n -= 1;
-            let first = first_of(parts[at]);
-            parts[at] = if at + 1 < n {
-                part(first, first_of(parts[at + 2]))
-            } else {
-                unranked(first)
-            };
-            if at > 0 {
-                parts[at - 1] = part(first_of(parts[at - 1]), first_of(parts[at + 1]));
-            }
-        }
+        let piece = Packed::at(text, start, n);
+        scan(n, pair_rank, |at, end| {
+            let found = self.tokens.get_packed(piece.slice(at, end - at));
+            found.unwrap_or(NONE)
+        })
     }
 
     /// The same in `O(n log n)`, for pieces that would be slow to scan: a heap of pairs, stale ones skipped.
@@ -163,6 +140,52 @@ impl Ranks {
             }
         }
         n_parts
+    }
+}
+
+/// Merges the leftmost pair of lowest rank until none is left, and gives the number of parts.
+///
+/// `pair_rank` is of the two bytes at a place, `rank` of what stands between two places.
+#[inline(always)]
+#[allow(clippy::inline_always)] // twice, each with its own ranks
+fn scan(
+    mut n: usize,
+    pair_rank: impl Fn(usize) -> u32,
+    rank: impl Fn(usize, usize) -> u32,
+) -> usize {
+    // Each part's first byte, below the rank of it and the next part together: the least is the pair to merge.
+    let mut parts = [u64::MAX; SCAN_LEN + 2];
+    let part = |at: usize, end: usize| u64::from(rank(at, end)) << 32 | at as u64;
+    let first_of = |part: u64| (part & u64::from(u32::MAX)) as usize;
+    let unranked = |at: usize| u64::from(NONE) << 32 | at as u64;
+    for (at, place) in parts[..n - 1].iter_mut().enumerate() {
+        *place = u64::from(pair_rank(at)) << 32 | at as u64;
+    }
+    (parts[n - 1], parts[n]) = (unranked(n - 1), unranked(n));
+    loop {
+        let (mut at, mut least) = (0, u64::MAX);
+        for (i, part) in parts[..n].iter().enumerate() {
+            if *part < least {
+                (at, least) = (i, *part);
+            }
+        }
+        if least >= unranked(0) {
+            return n;
+        }
+        // Part `at + 1` goes; the one behind the last keeps the end of the text.
+        for i in at + 1..n {
+            parts[i] = parts[i + 1];
+        }
+        n -= 1;
+        let first = first_of(parts[at]);
+        parts[at] = if at + 1 < n {
+            part(first, first_of(parts[at + 2]))
+        } else {
+            unranked(first)
+        };
+        if at > 0 {
+            parts[at - 1] = part(first_of(parts[at - 1]), first_of(parts[at + 1]));
+        }
     }
 }
 
