@@ -89,11 +89,16 @@ impl Learned {
         self.check(task)?;
         let features = task.features();
         let prior = |deployment: &Deployment| registry_prior(catalog, deployment, task);
+        // The same for all while no length was seen.
+        let prior_tokens = self.lengths.is_empty().then(|| task.output_tokens());
         let believe = |(index, deployment): (usize, &Deployment)| {
             let prior = prior(deployment);
             let model = catalog.model_of(deployment);
             let reasoning = self.reasoning_tokens(task, &features, deployment.model, model)?;
-            let output_tokens = self.output_tokens(task, &features, deployment.model)?;
+            let output_tokens = match prior_tokens {
+                Some(tokens) => tokens,
+                None => self.output_tokens(task, &features, deployment.model)?,
+            };
             let habit = &self.cache_habits[index];
             Ok(Belief {
                 quality: prior,
@@ -129,9 +134,6 @@ impl Learned {
         features: &[f32],
         model: usize,
     ) -> Result<OutputTokens, Error> {
-        if self.lengths.is_empty() {
-            return Ok(task.output_tokens());
-        }
         let length = self.lengths.predict(features, model, task.length_prior())?;
         Ok(length.into())
     }
