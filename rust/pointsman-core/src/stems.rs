@@ -47,8 +47,7 @@ impl Sieve {
         self.0[index] |= bit;
     }
 
-    fn may_hold(&self, hash: u64) -> bool {
-        let (index, bit) = Self::place(hash);
+    fn may_hold(&self, (index, bit): (usize, u64)) -> bool {
         self.0[index] & bit != 0
     }
 }
@@ -80,11 +79,13 @@ struct Table {
     prefixes: Sieve,
     ends: Sieve,
     entries: HashMap<u64, Entry, BuildHasherDefault<Same>>,
+    /// Bytes of the shortest that is one word.
+    shortest: usize,
 }
 
 impl Table {
     fn get(&self, hash: u64) -> Entry {
-        if self.ends.may_hold(hash) {
+        if self.ends.may_hold(Sieve::place(hash)) {
             self.entries.get(&hash).copied().unwrap_or_default()
         } else {
             Entry::default()
@@ -129,6 +130,7 @@ fn build() -> Table {
         prefixes: Sieve::new(),
         ends: Sieve::new(),
         entries: HashMap::default(),
+        shortest: usize::MAX,
     };
     for (bit, stems) in lines() {
         for stem in stems {
@@ -149,6 +151,7 @@ fn add(table: &mut Table, stem: &str, bit: u32) {
         table.entry(key).word |= bit;
         return;
     }
+    table.shortest = table.shortest.min(last.len());
     for (at, _) in last.char_indices().skip(1) {
         table.prefixes.add(hash(&last.as_bytes()[..at]));
     }
@@ -184,21 +187,26 @@ pub(crate) fn themes(word: &[u8], previous: u64, own: u64) -> u32 {
 
 /// Themes of the stems of at least `least` bytes that these bytes begin with.
 fn prefixes(table: &Table, bytes: &[u8], least: usize, is_start: bool) -> u32 {
-    let (mut found, mut hash) = (0, OFFSET);
-    for (index, byte) in bytes.iter().enumerate() {
+    // What is shorter than any stem that counts needs no look: all that such a stem begins with is in the sieve.
+    let n_unseen = least.max(table.shortest).max(1) - 1;
+    let Some((unseen, rest)) = bytes.split_at_checked(n_unseen) else {
+        return 0;
+    };
+    let (mut found, mut hash) = (0, hash(unseen));
+    for (index, byte) in rest.iter().enumerate() {
         hash = step(hash, *byte);
-        let end = index + 1;
-        if bytes.get(end).is_some_and(|next| next & 0xC0 == 0x80) {
+        if rest.get(index + 1).is_some_and(|next| next & 0xC0 == 0x80) {
             continue;
         }
-        let entry = table.get(hash);
-        if end >= least {
+        let place = Sieve::place(hash);
+        if table.ends.may_hold(place) {
+            let entry = table.entries.get(&hash).copied().unwrap_or_default();
             found |= entry.stem;
+            if is_start && index + 1 == rest.len() {
+                found |= entry.word;
+            }
         }
-        if is_start && end == bytes.len() {
-            found |= entry.word;
-        }
-        if !table.prefixes.may_hold(hash) {
+        if !table.prefixes.may_hold(place) {
             break;
         }
     }
