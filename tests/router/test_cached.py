@@ -7,7 +7,7 @@ import anyio
 import orjson
 import pytest
 
-from pointsman import ProviderTimeout, Router
+from pointsman import ConfigError, ProviderTimeout, Router
 from pointsman.config import parse_config
 from pointsman.providers.scripted import Answer, BrokenStream, Failure, Hang, ScriptedProvider
 from pointsman.registry import registry_from_config
@@ -472,6 +472,33 @@ async def test_other_settings_take_over_what_is_kept(tmp_path):
         assert router.cache is None
         assert not (await ask(router)).cache.is_hit
     assert n_calls(providers) == 3
+
+
+async def test_a_new_folder_that_cannot_be_used_costs_no_request(tmp_path, caplog):
+    (tmp_path / "file").write_text("x")
+    router, providers = router_with()
+    async with router:
+        changed = parse_config(settings(path=str(tmp_path / "file")), source="test")
+        await router.swap(registry_from_config(changed))
+        await ask(router)
+        assert (await ask(router)).cache.is_hit
+    assert "kept in memory only" in caplog.text
+    assert n_calls(providers) == 1
+
+
+def test_a_folder_that_cannot_be_used_is_told_at_the_start(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match=r"^cache\.path: folder .*file cannot be used"):
+        Router.from_config(settings(path=str(tmp_path / "file")))
+
+
+async def test_hits_cost_the_budget_nothing():
+    policies = {"default": {"budget": {"usd_per_request": 0.001}}}
+    router, _ = router_with(policies=policies)
+    async with router:
+        for _ in range(3):
+            answer = await ask(router)
+    assert (answer.cache.is_hit, answer.cost_usd) == (True, 0.0)
 
 
 async def test_a_kept_answer_that_is_not_ours_is_a_miss():

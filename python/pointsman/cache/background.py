@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, Event, move_on_after
 
@@ -27,16 +28,20 @@ class Background:
         return len(self._running)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Start work in the running event loop."""
+        """Start work in the running event loop.
+
+        Raises:
+            RuntimeError: None runs in this thread.
+        """
         scope = CancelScope()
-        self._running[scope] = Event()
         if (loop := _asyncio_loop()) is not None:
+            self._running[scope] = Event()
             task = loop.create_task(self._run(work, scope))
             self._tasks.add(task)
             task.add_done_callback(lambda done: self._ended(scope, done))
         else:
-            import trio
-
+            trio = _trio()
+            self._running[scope] = Event()
             trio.lowlevel.spawn_system_task(self._run, work, scope)
 
     async def settle(self) -> None:
@@ -73,9 +78,7 @@ def soon(call: Callable[[], None]) -> None:
     if (loop := _asyncio_loop()) is not None:
         loop.call_soon(call)
     else:
-        import trio
-
-        trio.lowlevel.current_trio_token().run_sync_soon(call)
+        _trio().lowlevel.current_trio_token().run_sync_soon(call)
 
 
 def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
@@ -83,3 +86,11 @@ def _asyncio_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _trio() -> Any:
+    """Trio, where it runs this thread; it need not be installed."""
+    trio = sys.modules.get("trio")
+    if trio is None or not trio.lowlevel.in_trio_run():
+        raise RuntimeError("no event loop runs in this thread")
+    return trio

@@ -121,6 +121,7 @@ async def _clear(request: Request) -> JSONResponse:
     n_deleted = await to_thread.run_sync(
         entries.clear_entries, cache, None if namespace == _ALL else namespace
     )
+    cache.changed()  # once more: in the thread there was no event loop to write from
     return JSONResponse({"object": "cache", "namespace": namespace, "n_deleted": n_deleted})
 
 

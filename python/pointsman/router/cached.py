@@ -54,6 +54,15 @@ def open_cache(settings: CacheSettings | None, *, snapshot: bytes = b"") -> Answ
         raise ConfigError([f"{seen}; give one that can be written"]) from None
 
 
+def reopen_cache(settings: CacheSettings | None, snapshot: bytes) -> AnswerCache | None:
+    """As `open_cache` while requests run: a folder that cannot be used is logged, and memory used instead."""
+    try:
+        return open_cache(settings, snapshot=snapshot)
+    except ConfigError as error:
+        _LOG.error("%s; answers are kept in memory only until the next reload", error)
+        return open_cache(settings and settings.model_copy(update={"path": None}), snapshot=snapshot)
+
+
 def options_of(settings: CacheSettings) -> CacheOptions:
     """The settings as the cache takes them."""
     values = settings.model_dump(exclude={"max_mb"})

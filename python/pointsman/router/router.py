@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,7 @@ from pointsman.router.cached import (
     kept_of,
     open_cache,
     patience_s,
+    reopen_cache,
     visit_of,
 )
 from pointsman.router.fields import nearest
@@ -300,7 +302,7 @@ class Router:
             await old.aclose()
         is_in_memory = old is not None and settings is not None and settings.path is None
         snapshot = await to_thread.run_sync(old.core.snapshot) if old is not None and is_in_memory else b""
-        self._cache = open_cache(settings, snapshot=snapshot)
+        self._cache = await to_thread.run_sync(partial(reopen_cache, settings, snapshot))
 
     # ---- life
 

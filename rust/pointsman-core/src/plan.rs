@@ -18,6 +18,17 @@ pub enum Plan {
 }
 
 /// A kept answer that serves a request.
+///
+/// # Example
+///
+/// ```
+/// let kept = pointsman_core::Kept {
+///     is_exact: false,
+///     similarity: 0.97,
+///     entry_id: "00000000000000aa".to_owned(),
+/// };
+/// assert_eq!(kept.status(), "semantic");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// Whether the very same question was asked; if not, the answer is that of one with the same meaning.
