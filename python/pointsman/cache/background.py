@@ -8,9 +8,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, Event, move_on_after
+from anyio.lowlevel import current_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Hashable
 
 _LOG = logging.getLogger("pointsman.cache")
 # Seconds that cancelled work gets to end.
@@ -79,6 +80,11 @@ def soon(call: Callable[[], None]) -> None:
         loop.call_soon(call)
     else:
         _trio().lowlevel.current_trio_token().run_sync_soon(call)
+
+
+def running_loop() -> Hashable:
+    """What tells the running event loop from others; under asyncio in a tenth of anyio's microseconds."""
+    return _asyncio_loop() or current_token()
 
 
 def _asyncio_loop() -> asyncio.AbstractEventLoop | None:

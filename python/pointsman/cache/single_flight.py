@@ -16,10 +16,11 @@ _MAX_FAILED_LEADERS = 2
 
 
 class _Flight(Generic[Answer]):
-    __slots__ = ("answer", "done", "n_failed", "n_waiting", "patience_s")
+    __slots__ = ("answer", "done", "is_over", "n_failed", "n_waiting", "patience_s")
 
     def __init__(self, n_failed: int, patience_s: float | None) -> None:
-        self.done = Event()
+        self.done: Event | None = None  # made by the first who waits; most leaders fly alone
+        self.is_over = False
         self.answer: Answer | None = None
         self.n_failed = n_failed
         self.n_waiting = 0
@@ -66,7 +67,9 @@ class Lead(Generic[Answer]):
             del self._flights[self._key]
         flight.answer = answer
         flight.n_failed += n_failed
-        flight.done.set()
+        flight.is_over = True
+        if flight.done is not None:
+            flight.done.set()
 
 
 class SingleFlight(Generic[Answer]):
@@ -108,13 +111,14 @@ class SingleFlight(Generic[Answer]):
 
     @staticmethod
     async def _wait(flight: _Flight[Answer]) -> bool:
+        done = flight.done = flight.done or Event()
         flight.n_waiting += 1
         try:
             if flight.patience_s is None:
-                await flight.done.wait()
+                await done.wait()
             else:
                 with move_on_after(flight.patience_s):
-                    await flight.done.wait()
+                    await done.wait()
         finally:
             flight.n_waiting -= 1
-        return flight.done.is_set()
+        return flight.is_over

@@ -5,9 +5,8 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from anyio.lowlevel import current_token
-
 from pointsman._native import Miss
+from pointsman.cache.background import running_loop
 from pointsman.cache.grading import compare_alike
 from pointsman.cache.kept import KeptAnswer
 from pointsman.cache.replay import is_whole
@@ -102,7 +101,7 @@ class Visit:
         return await self._join(question, patience_s)
 
     async def _join(self, question: Question, patience_s: float) -> KeptAnswer | None:
-        key = (current_token(), question)
+        key = (running_loop(), question.partition, question.text)
         joined_s = perf_counter()
         seat = await self._cache.flights.join(key, patience_s=patience_s)
         self.waited_s = perf_counter() - joined_s

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
@@ -44,7 +43,7 @@ from pointsman.router.wiring import (
     estimated_usage,
     targets_of,
 )
-from pointsman.types import Completion, Outcome
+from pointsman.types import CACHE_OFF, CacheUse, Completion, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -189,9 +188,9 @@ class Router:
             kept = await visit.find(patience_s(decision))
             attempts.upstream_s += visit.waited_s
             if kept is None:
-                answer = await self._call(chat, decision, started_s, attempts)
+                answer = await self._call(chat, decision, started_s, attempts, visit.use)
                 visit.keep(kept_of(answer), answer.cost_usd)
-                return replace(answer, cache=visit.use)
+                return answer
         finally:
             visit.leave()
         self._served(chat, decision, visit, kept)
@@ -199,7 +198,12 @@ class Router:
         return completion_of(kept, visit, decision, baseline_cost_usd, started_s)
 
     async def _call(
-        self, chat: ChatRequest, decision: Decision, started_s: float, attempts: Attempts
+        self,
+        chat: ChatRequest,
+        decision: Decision,
+        started_s: float,
+        attempts: Attempts,
+        cache: CacheUse = CACHE_OFF,
     ) -> Completion:
         """Call the models of a decision, whatever is in the cache."""
         wiring = self._current()
@@ -234,6 +238,7 @@ class Router:
             overhead_us=(elapsed_s - attempts.upstream_s) * 1e6,
             attempts=tuple(attempts.made),
             headers=reply.headers,
+            cache=cache,
         )
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
