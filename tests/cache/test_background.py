@@ -59,6 +59,20 @@ async def test_soon_is_the_next_turn():
     assert seen == ["called"]
 
 
+@pytest.mark.anyio
+async def test_a_callback_of_the_loop_may_start_work():
+    background, seen = Background(), []
+
+    async def work():
+        seen.append("done")
+
+    soon(lambda: background.start(work))
+    for _ in range(5):
+        await anyio.lowlevel.checkpoint()
+    await background.settle()
+    assert seen == ["done"]
+
+
 def test_a_loop_that_ends_leaves_nothing_that_others_wait_for():
     background = Background()
 

@@ -22,56 +22,63 @@ class Background:
     """Starts work under asyncio or trio and keeps hold of it until it ends; what it raises is logged."""
 
     def __init__(self) -> None:
-        self._running: dict[CancelScope, Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_trio: dict[CancelScope, Event] = {}
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self._tasks) + len(self._under_trio)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Start work in the running event loop.
+        """Start work in the running event loop; a callback of the loop, which is no task, may do so too.
 
         Raises:
             RuntimeError: None runs in this thread.
         """
-        scope = CancelScope()
         if (loop := _asyncio_loop()) is not None:
-            self._running[scope] = Event()
-            task = loop.create_task(self._run(work, scope))
+            # Not anyio's: its scopes and events can be made in tasks only.
+            task = loop.create_task(_logged(work))
             self._tasks.add(task)
-            task.add_done_callback(lambda done: self._ended(scope, done))
+            task.add_done_callback(self._tasks.discard)
         else:
             trio = _trio()
-            self._running[scope] = Event()
-            trio.lowlevel.spawn_system_task(self._run, work, scope)
+            scope = CancelScope()
+            self._under_trio[scope] = Event()
+            trio.lowlevel.spawn_system_task(self._run_under_trio, work, scope)
 
     async def settle(self) -> None:
         """Wait until nothing runs."""
-        while self._running:
-            await next(iter(self._running.values())).wait()
+        while tasks := self._tasks_here():
+            await asyncio.wait(tasks)
+        while self._under_trio:
+            await next(iter(self._under_trio.values())).wait()
 
     async def aclose(self) -> None:
         """Cancel what runs, and wait for its end."""
-        for scope in self._running:
+        for task in self._tasks_here():
+            task.cancel()
+        for scope in self._under_trio:
             scope.cancel()
         with move_on_after(_CLOSE_WITHIN_S, shield=True):
             await self.settle()
 
-    async def _run(self, work: Callable[[], Awaitable[None]], scope: CancelScope) -> None:
+    def _tasks_here(self) -> list[asyncio.Task[None]]:
+        """Those of the running loop; another one's end with it."""
+        loop = _asyncio_loop()
+        return [task for task in self._tasks if task.get_loop() is loop]
+
+    async def _run_under_trio(self, work: Callable[[], Awaitable[None]], scope: CancelScope) -> None:
         try:
             with scope:
-                await work()
-        except Exception:  # nobody waits for it; under trio it would end the whole program
-            _LOG.exception("work of the cache failed")
+                await _logged(work)
         finally:
-            self._ended(scope)
+            self._under_trio.pop(scope).set()
 
-    def _ended(self, scope: CancelScope, task: asyncio.Task[None] | None = None) -> None:
-        """Called by the work itself and, as a loop that ends cancels work that never began, by its task."""
-        if task is not None:
-            self._tasks.discard(task)
-        if (ended := self._running.pop(scope, None)) is not None:
-            ended.set()
+
+async def _logged(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except Exception:  # nobody waits for it; under trio it would end the whole program
+        _LOG.exception("work of the cache failed")
 
 
 def soon(call: Callable[[], None]) -> None:
