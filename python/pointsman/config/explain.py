@@ -58,6 +58,8 @@ def _path_in(data: Any, details: ErrorDetails) -> Path:
     current = data
     parts = [part for part in details["loc"] if part != "[key]"]
     for index, part in enumerate(parts):
+        if isinstance(part, int) and isinstance(current, Mapping):
+            continue  # One entry, written without the list around it.
         is_lacking = details["type"] == "missing" and index == len(parts) - 1
         if not _has(current, part) and not is_lacking:
             break
@@ -151,26 +153,26 @@ def _walk(path: Path) -> tuple[FieldInfo | None, type[BaseModel] | None]:
     """The last field on a key path, and the settings class whose keys stand at its end, if any does."""
     section: type[BaseModel] | None = Config
     field: FieldInfo | None = None
-    is_entry_next = False
+    entry: type[str | int] | None = None
     for part in path:
-        if is_entry_next:
-            is_entry_next = False
-        elif section is None or part not in section.model_fields:
+        is_entry, entry = entry is not None and isinstance(part, entry), None
+        if is_entry:
+            continue
+        if section is None or part not in section.model_fields:
             return field, None
-        else:
-            field = section.model_fields[str(part)]
-            section, is_entry_next = _inside(field.annotation)
+        field = section.model_fields[str(part)]
+        section, entry = _inside(field.annotation)
     return field, section
 
 
-def _inside(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The settings class inside an annotation, and whether an entry's key or index leads to it."""
+def _inside(annotation: Any) -> tuple[type[BaseModel] | None, type[str | int] | None]:
+    """The settings class inside an annotation, and what leads to it: an entry's key, an index, or nothing more."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
+        return annotation, None
     origin = get_origin(annotation)
     inner = [_inside(argument) for argument in get_args(annotation)]
     if origin in (Mapping, tuple):
-        return next((section for section, _ in inner if section), None), True
+        return next((section for section, _ in inner if section), None), str if origin is Mapping else int
     if origin in (Annotated, Union, types.UnionType):
-        return next((found for found in inner if found != (None, False)), (None, False))
-    return None, False
+        return next((found for found in inner if found != (None, None)), (None, None))
+    return None, None

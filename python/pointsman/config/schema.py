@@ -54,6 +54,7 @@ Tokenizer = Literal[
 
 _PRICE = "a price from 0 to 1,000,000 in US dollars per 1M tokens"
 _SECONDS = "a number of seconds above 0"
+_BUDGET = "an amount from 1e-9 to 1e9 in US dollars"
 
 
 class ServerSettings(Settings):
@@ -343,12 +344,14 @@ class PreferenceSettings(Settings):
 class BudgetSettings(Settings):
     """What a policy may spend: `usd_per_request` on average, or `usd` in every window of `window_s`."""
 
-    usd_per_request: Positive | None = Field(
-        default=None, description="an amount above 0 in US dollars", examples=[0.002]
+    usd_per_request: Annotated[Number, Field(ge=1e-9, le=1e9)] | None = Field(
+        default=None, description=_BUDGET, examples=[0.002]
     )
-    usd: Positive | None = Field(default=None, description="an amount above 0 in US dollars", examples=[50])
-    window_s: Annotated[Positive, Field(le=3.2e8)] | None = Field(
-        default=None, description=_SECONDS, examples=[86400]
+    usd: Annotated[Number, Field(ge=1e-9, le=1e9)] | None = Field(
+        default=None, description=_BUDGET, examples=[50]
+    )
+    window_s: Annotated[Number, Field(ge=1, le=3.2e8)] | None = Field(
+        default=None, description="a number of seconds from 1 to 3.2e8", examples=[86400]
     )
 
     @model_validator(mode="after")
@@ -409,6 +412,14 @@ class PolicySettings(Settings):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, Mapping) else value
+
+    @field_validator("budget")
+    @classmethod
+    def _none_is_twice(cls, value: tuple[BudgetSettings, ...]) -> tuple[BudgetSettings, ...]:
+        # Two alike would count every cost twice.
+        if any(one in value[:index] for index, one in enumerate(value)):
+            raise wrong("has a budget twice; drop one")
+        return value
 
     @field_validator("quality_tolerance", mode="before")
     @classmethod
