@@ -84,6 +84,12 @@ def test_two_settings_of_the_dial_or_a_misspelt_one_are_refused():
         parse(body(pointsman={"quality_value": 1}))
 
 
+def test_a_whole_number_that_no_float_holds_is_refused():
+    for name in ("max_cost_usd", "max_latency_ms", "deadline"):
+        with pytest.raises(RequestError, match=f"pointsman.{name} must be a"):
+            parse(body(pointsman={name: 10**400}))
+
+
 def test_a_model_name_pins_it_before_the_list():
     assert parse(body(model="b", models=["a", "b"])).request.allowed_models == ("b", "a")
     assert parse(body(models=["a"])).request.allowed_models == ("a",)

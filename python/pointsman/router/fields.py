@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from pointsman.errors import RequestError
@@ -78,7 +79,8 @@ def number(value: Any, param: str, low: float, high: float = math.inf) -> float:
         with contextlib.suppress(ValueError):
             value = float(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not low <= value <= high or value == math.inf:
+    # Whole numbers have no bounds in Python, floats have.
+    if not is_number or not low <= value <= min(high, sys.float_info.max):
         bounds = f"a number >= {low:g}" if high == math.inf else f"a number in [{low:g}, {high:g}]"
         raise RequestError(f"{param} must be {bounds}, got {kind(seen)}", param=param)
     return float(value)
