@@ -88,6 +88,10 @@ impl Hash {
         self.option(request.session_id.as_ref());
         self.constraints(request);
         self.preferences(request);
+        let vector = request.vector.as_deref();
+        self.number(vector.map_or(0, |vector| vector.len() as u64 + 1));
+        let values = vector.unwrap_or_default().iter();
+        values.for_each(|value| self.0.update(&value.to_le_bytes()));
     }
 
     fn constraints<S: AsRef<str>>(&mut self, request: &Request<S>) {

@@ -106,8 +106,9 @@ fn floor(
 
 /// The quality the first must have to be the right choice: the need, or where it would score as the next best does.
 fn sufficient(need: Need, floor: Option<f64>, candidates: &[Candidate], ranking: &[usize]) -> f64 {
+    let floor = floor.unwrap_or(0.0);
     let Need::Worth { usd } = need else {
-        return need.value();
+        return need.value().max(floor);
     };
     let first = &candidates[ranking[0]];
     let others = ranking[1..]
@@ -115,7 +116,7 @@ fn sufficient(need: Need, floor: Option<f64>, candidates: &[Candidate], ranking:
         .map(|index| candidates[*index].score_usd);
     let next = others.fold(f64::NEG_INFINITY, f64::max);
     let lead = (first.score_usd - next) / usd.max(f64::MIN_POSITIVE);
-    (first.quality.mean - lead).clamp(floor.unwrap_or(0.0), 1.0)
+    (first.quality.mean - lead).clamp(floor, 1.0)
 }
 
 impl Order<'_> {
