@@ -16,6 +16,9 @@ pub(super) const MAX_GIVEN: usize = 512;
 const MAX_HAND: f32 = 2.0;
 /// Weight of the embedding beside the hand features.
 const EMBEDDING_WEIGHT: f32 = 4.0;
+/// No value measured of a text is larger: a hand feature, or one of an embedding of length 1 and its rounding.
+const MAX_OWN: f32 = 1.01 * EMBEDDING_WEIGHT;
+const _: () = assert!(MAX_HAND <= MAX_OWN);
 /// First byte of the bytes; another layout gets another.
 const LAYOUT: u8 = 1;
 const HEADER: usize = 4;
@@ -152,7 +155,7 @@ impl FeatureVector {
     ///
     /// # Errors
     ///
-    /// Bytes of another layout or length, or with a value that is not finite.
+    /// Bytes of another layout or length, or with a value that is not finite or larger than any that is measured.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let remedy = "give decision.features as it came, of this release";
         let refuse = |got: String| Error::invalid("features", got, remedy);
@@ -172,6 +175,10 @@ impl FeatureVector {
         }
         let mut own = [0.0; N_OWN];
         own.copy_from_slice(&values[..N_OWN]);
+        // A flipped bit must not weigh as much as a thousand requests.
+        if let Some(bad) = own.iter().find(|value| value.abs() > MAX_OWN) {
+            return Err(refuse(format!("a value of {bad}")));
+        }
         Ok(Self {
             own,
             given: values[N_OWN..].to_vec(),
@@ -258,6 +265,9 @@ mod tests {
         }
         let mut bytes = vector("hi", Some(&[1.0])).unwrap().to_bytes();
         assert!(FeatureVector::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+        let mut flipped = bytes.clone();
+        flipped[HEADER..HEADER + 4].copy_from_slice(&9.0_f32.to_le_bytes());
+        assert!(FeatureVector::from_bytes(&flipped).is_err());
         let last = bytes.len() - 4..;
         bytes[last].copy_from_slice(&f32::NAN.to_le_bytes());
         assert!(FeatureVector::from_bytes(&bytes).is_err());
