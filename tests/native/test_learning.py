@@ -252,6 +252,7 @@ def test_a_callers_vector_is_read_from_any_float32_buffer() -> None:
     "vector",
     [
         np.ones(8),
+        np.ones(8, ">f4"),
         np.ones((2, 4), np.float32),
         np.ones(16, np.float32)[::2],
         np.full(8, np.nan, np.float32),

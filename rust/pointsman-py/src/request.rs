@@ -90,6 +90,10 @@ fn vector(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f32>>> {
         let got = format!("{}, not of float32", type_name(value));
         return Err(invalid("vector", got, REMEDY));
     };
+    // The format's check takes these for native ones (PyO3 0.29).
+    if matches!(buffer.format().to_bytes(), [b'>' | b'!', ..]) && cfg!(target_endian = "little") {
+        return Err(invalid("vector", "of big-endian float32", REMEDY));
+    }
     if buffer.dimensions() != 1 {
         let got = format!("of {} axes", buffer.dimensions());
         return Err(invalid("vector", got, REMEDY));
