@@ -38,6 +38,16 @@ fn written(rates: [u64; 5]) -> Value {
         .collect()
 }
 
+/// A catalog of the one deployment "d" at that price.
+fn one_deployment(price: &Value) -> Catalog {
+    let document = json!({
+        "models": [{"name": "m", "context_window": 8000, "quality": {"default": 0.7}}],
+        "providers": [{"name": "p"}],
+        "deployments": [{"name": "d", "model": "m", "provider": "p", "price_nano_usd_per_mtok": price,
+                         "latency": {"ttft_p50_ms": 1, "ttft_p95_ms": 1, "tokens_per_s": 1}}]});
+    Catalog::from_json(document.to_string().as_bytes()).unwrap()
+}
+
 /// The document with every component of every price, and a threshold that some requests pass.
 fn priced(mut document: Value, rates: &[([u64; 5], [u64; 5])], reasons: bool) -> Value {
     for (deployment, (base, long)) in document["deployments"]
@@ -128,6 +138,30 @@ proptest! {
     }
 
     #[test]
+    fn a_cost_is_the_sum_of_its_parts_at_the_rates_of_its_length(
+        base in rates(), long in rates(), parts in prop::array::uniform5(0_u64..1_000), beyond in -1_i64..=1,
+    ) {
+        let [fresh, cached, write, output, reasoning] = parts;
+        let n_input = fresh + cached + write;
+        let above_tokens = n_input.saturating_add_signed(-beyond).max(1);
+        let mut price = written(base);
+        price["long_context"] = json!([written(long)]);
+        price["long_context"][0]["above_tokens"] = json!(above_tokens);
+        let catalog = one_deployment(&price);
+        let tokens = Tokens {
+            n_input,
+            n_cached_input: cached,
+            n_cache_write: write,
+            n_output: output + reasoning,
+            n_reasoning: reasoning,
+        };
+        let rates = if n_input > above_tokens { long } else { base };
+        let sum: u128 = rates.iter().zip(parts).map(|(rate, n)| u128::from(*rate) * u128::from(n)).sum();
+        let cost = cost_nano_usd(catalog.deployment("d").unwrap(), tokens, false).unwrap();
+        prop_assert_eq!(cost, (sum + 500_000) / 1_000_000);
+    }
+
+    #[test]
     fn more_tokens_never_cost_less_and_cached_ones_never_more(
         base in rates(), raise in rates(), parts in prop::array::uniform5(0_u64..1_000), which in 0_usize..5,
     ) {
@@ -137,12 +171,7 @@ proptest! {
         let mut price = written(base);
         price["long_context"] = json!([written(long.try_into().unwrap())]);
         price["long_context"][0]["above_tokens"] = json!(1_000);
-        let document = json!({
-            "models": [{"name": "m", "context_window": 8000, "quality": {"default": 0.7}}],
-            "providers": [{"name": "p"}],
-            "deployments": [{"name": "d", "model": "m", "provider": "p", "price_nano_usd_per_mtok": price,
-                             "latency": {"ttft_p50_ms": 1, "ttft_p95_ms": 1, "tokens_per_s": 1}}]});
-        let catalog = Catalog::from_json(document.to_string().as_bytes()).unwrap();
+        let catalog = one_deployment(&price);
         let cost = |[fresh, cached, write, output, reasoning]: [u64; 5]| {
             let tokens = Tokens {
                 n_input: fresh + cached + write,

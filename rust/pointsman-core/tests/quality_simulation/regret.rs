@@ -105,6 +105,8 @@ enum Wrong {
     Epsilon(f64),
     /// Takes gaps the wrong way round.
     Sign,
+    /// Never explores: takes the best mean.
+    Greedy,
 }
 
 /// Ours: the estimator's optimistic score less the cost, inverse-gap weighting.
@@ -141,7 +143,12 @@ impl Ours {
         self.estimator
             .widen_into(&context(features), &arms, 0.0, &mut out)
             .unwrap();
-        let score = |arm: usize| out[arm].mean + OPTIMISM * out[arm].sd - self.costs[arm];
+        let optimism = if self.wrong == Some(Wrong::Greedy) {
+            0.0
+        } else {
+            OPTIMISM
+        };
+        let score = |arm: usize| out[arm].mean + optimism * out[arm].sd - self.costs[arm];
         std::array::from_fn(score)
     }
 }
@@ -165,6 +172,7 @@ impl Policy for Ours {
         let mut propensities = [0.0; N_ARMS];
         let (sharpness, floor) = match self.wrong {
             Some(Wrong::Epsilon(epsilon)) => (f64::INFINITY, epsilon / N_ARMS as f64),
+            Some(Wrong::Greedy) => (f64::INFINITY, 0.0),
             _ => (gamma(N_ARMS, self.n, GAMMA_SCALE), 0.0),
         };
         if self.wrong == Some(Wrong::Sign) {
@@ -321,6 +329,7 @@ fn wrong_explorers_fail_the_check() {
         ("uniform", GRADED, &graded, Wrong::Epsilon(0.1)),
         ("sign", GRADED, &graded, Wrong::Sign),
         ("uniform on coins", COINS, &coins, Wrong::Epsilon(0.1)),
+        ("none on coins", COINS, &coins, Wrong::Greedy),
     ];
     for (name, kind, reference, wrong) in twins {
         let twin = regrets(kind, 1, || Box::new(Ours::new(kind, Some(wrong))));
