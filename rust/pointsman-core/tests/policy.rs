@@ -221,3 +221,23 @@ fn all_that_a_decision_depends_on_is_in_its_id() {
     ids.dedup();
     assert_eq!(ids.len(), n_ids);
 }
+
+#[test]
+fn where_no_constraint_alone_is_to_blame_the_message_says_what_the_nearest_misses_too() {
+    let mut asked = request("What is the capital of France?", [None; 4]);
+    asked.constraints.min_quality = Some(0.95);
+    asked.constraints.max_ttft_ms = Some(100.0);
+    asked.n_tools = 1;
+    let verdict = decide(&pair(), &asked);
+    let message = verdict.infeasible().unwrap().message();
+    let too = "; big misses min_quality (limit 0.95, needed 0.9), tools too";
+    assert!(message.ends_with(too), "{message}");
+    asked.constraints.min_quality = None;
+    asked.n_tools = 0;
+    let message = decide(&pair(), &asked)
+        .infeasible()
+        .unwrap()
+        .message()
+        .to_owned();
+    assert!(message.ends_with("or drop it"), "{message}");
+}

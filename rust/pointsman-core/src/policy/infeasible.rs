@@ -23,7 +23,13 @@ pub(crate) fn bind(
     let nearest = nearest(catalog, code, candidates, rejections);
     let help = nearest.map_or_else(String::new, |(index, rejection)| {
         let name = &catalog.deployments()[index].name;
-        format!("; {}", help(name, rejection))
+        let others = others(code, of(&candidates[index], rejections));
+        let too = if others.is_empty() {
+            others
+        } else {
+            format!("; {name} misses {others} too")
+        };
+        format!("; {}{too}", help(name, rejection))
     });
     let n_candidates = candidates.len();
     let message = format!(
@@ -40,6 +46,23 @@ fn of<'a>(candidate: &Candidate, rejections: &'a [Rejection]) -> &'a [Rejection]
 /// Whether `code` alone rejects the candidate.
 fn is_sole(code: ReasonCode, candidate: &Candidate, rejections: &[Rejection]) -> bool {
     of(candidate, rejections).iter().all(|one| one.code == code)
+}
+
+/// What else rejects a candidate, field by field with the value that would do: lifting `code` alone is not enough.
+fn others(code: ReasonCode, rejections: &[Rejection]) -> String {
+    let tell = |one: &Rejection| match (one.limit, one.value) {
+        (Bound::Number(limit), Bound::Number(value)) => {
+            let needed = if value > limit {
+                rounded_up(value)
+            } else {
+                rounded_down(value)
+            };
+            format!("{} (limit {limit}, needed {needed})", one.field)
+        }
+        _ => one.field.to_owned(),
+    };
+    let others = rejections.iter().filter(|one| one.code != code);
+    others.map(tell).collect::<Vec<_>>().join(", ")
 }
 
 fn binding_code(candidates: &[Candidate], rejections: &[Rejection]) -> ReasonCode {
