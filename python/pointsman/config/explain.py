@@ -166,7 +166,7 @@ def _walk(path: Path) -> tuple[FieldInfo | None, type[BaseModel] | None]:
 
 
 def _inside(annotation: Any) -> tuple[type[BaseModel] | None, type[str | int] | None]:
-    """The settings class inside an annotation, and what leads to it: an entry's key, an index, or nothing more."""
+    """The settings class inside an annotation, and the kind of an entry's key or index that leads to it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, None
     origin = get_origin(annotation)
