@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from anyio import get_cancelled_exc_class, sleep, to_thread
 
 from pointsman._native import Cache
-from pointsman.cache.background import Background, soon
+from pointsman.cache.background import Background, running_loop, soon
 from pointsman.cache.persistence import CacheFolder
 from pointsman.cache.single_flight import SingleFlight
 from pointsman.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from pointsman._native import Hit, Miss
     from pointsman.cache.identity import Question
@@ -118,7 +118,7 @@ class AnswerCache:
         self._inserts: deque[Callable[[], None]] = deque()
         self._recent: OrderedDict[str, RecentHit] = OrderedDict()
         self._n_recent_chars = 0
-        self._is_writing_due = False
+        self._writing_in: Hashable = None  # the event loop in which a write is due
         self._writing = threading.Lock()
         self._is_closed = False
 
@@ -217,13 +217,15 @@ class AnswerCache:
 
     def changed(self) -> None:
         """Write what changed to the disk soon; outside an event loop only `write` and `aclose` do."""
-        if self._folder is None or self._is_writing_due or self._is_closed:
+        if self._folder is None or self._is_closed:
             return
         try:
-            self.background.start(self._write_later)
-        except RuntimeError:  # no event loop runs
+            loop = running_loop()
+        except RuntimeError:  # none runs
             return
-        self._is_writing_due = True
+        if self._writing_in != loop:
+            self._writing_in = loop
+            self.background.start(self._write_later)
 
     async def _write_later(self) -> None:
         try:
@@ -232,7 +234,7 @@ class AnswerCache:
             self.write()
             raise
         finally:
-            self._is_writing_due = False
+            self._writing_in = None
         await to_thread.run_sync(self.write)
 
     def write(self) -> None:
