@@ -1,9 +1,9 @@
 """Instructions of each stage of a decision: `python benches/callgrind.py [--record | --compare]`.
 
 Runs `rust/pointsman-core/benches/stages.rs` (prompts never seen before, 32 deployments) under valgrind's
-callgrind at 200 B, 1 KB and 32 KB and adds up what each stage's function and all that it calls executed, per
-decision. Counts hardly vary between runs and machines of one kind, so they tell a change of a few per cent
-where times do not.
+callgrind at 200 B, 1 KB and 32 KB, and again after 2,000 graded answers, and adds up what each stage's
+function and all that it calls executed, per decision. Counts hardly vary between runs and machines of one
+kind, so they tell a change of a few per cent where times do not.
 `--record` writes `benches/callgrind.json`, `--compare` prints ratios to it.
 """
 
@@ -36,6 +36,13 @@ STAGES = {
     "record": r"::to_json$",
     "decide, whole": r"router::Router::decide(::<.*>)?$",
 }
+# The same after so many graded answers.
+N_GRADED = 2000
+TRAINED = {
+    "neighbours, trained": r"quality::neighbours::Neighbours::support_into$",
+    "beliefs, trained": STAGES["beliefs"],
+    "decide, trained": STAGES["decide, whole"],
+}
 
 
 def build() -> Path:
@@ -52,15 +59,22 @@ def build() -> Path:
     return Path(next(m["executable"] for m in messages if m.get("executable")))
 
 
-def profile(program: Path, n_bytes: int, n_prompts: int) -> dict[str, int]:
-    """Instructions a decision, by stage."""
+def measure(program: Path, n_bytes: int, n_prompts: int) -> dict[str, int]:
+    """Instructions a decision, by stage, untrained and trained."""
+    untrained = profile(program, STAGES, n_bytes, n_prompts, 0)
+    return untrained | profile(program, TRAINED, n_bytes, n_prompts, N_GRADED)
+
+
+def profile(program: Path, stages: dict[str, str], *arguments: int) -> dict[str, int]:
+    """Instructions a decision, by stage; the arguments are those of the program."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind.out"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--collect-atstart=no"]
-        command += ["--toggle-collect=stages::measured*", str(program), str(n_bytes), str(n_prompts)]
+        command += ["--toggle-collect=stages::measured*", str(program), *map(str, arguments)]
         subprocess.run(command, check=True, capture_output=True)
         calls = inclusive(out.read_text())
-    return {stage: round(total(pattern, calls) / n_prompts) for stage, pattern in STAGES.items()}
+    n_prompts = arguments[1]
+    return {stage: round(total(pattern, calls) / n_prompts) for stage, pattern in stages.items()}
 
 
 def total(pattern: str, calls: dict[tuple[str, str], int]) -> int:
@@ -107,7 +121,7 @@ def facts() -> dict[str, str]:
 
 def show(table: dict[str, dict[str, int]], before: dict[str, dict[str, int]] | None) -> None:
     print(f"{'instructions a decision':<24}" + "".join(f"{f'{size} B':>22}" for size in table))
-    for stage in STAGES:
+    for stage in STAGES | TRAINED:
         cells = []
         for size, counts in table.items():
             old = before[size].get(stage) if before else None
@@ -124,7 +138,7 @@ def main() -> None:
     if shutil.which("valgrind") is None:
         sys.exit("callgrind: valgrind is not installed; apt-get install valgrind")
     program = build()
-    table = {str(size): profile(program, size, n_prompts) for size, n_prompts in SIZES.items()}
+    table = {str(size): measure(program, size, n_prompts) for size, n_prompts in SIZES.items()}
     recorded = json.loads(TABLE.read_text()) if arguments.compare else None
     if recorded:
         print("compared with " + ", ".join(f"{name} {value}" for name, value in recorded["facts"].items()))

@@ -1,17 +1,19 @@
 //! Decides prompts that were never seen before, for `benches/callgrind.py`: `stages BYTES PROMPTS` counts what
-//! `measured` does; without arguments it prints the time a decision takes at each size.
+//! `measured` does, `stages BYTES PROMPTS 5000` after so many graded answers; without arguments it prints the time a
+//! decision takes at each size, untrained and trained.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pointsman_core::{Catalog, Conversation, Request, Router};
+use pointsman_core::{Catalog, Conversation, Outcome, Request, Router};
 use serde_json::json;
 
 /// Pieces of prompts, and the words put into them: what `pointsman bench decide` is made of too.
 const FRAGMENTS: &str = include_str!("../../../python/pointsman/cli/bench_fragments.txt");
 const WORDS: &str = include_str!("../../../python/pointsman/cli/bench_words.txt");
 const N_WARM: u64 = 50;
+const N_GRADED: u64 = 5000;
 const NOW_S: f64 = 1.7e9;
 
 /// Knuth's MMIX generator: the same prompts on every machine.
@@ -103,12 +105,51 @@ fn main() {
     let numbers: Vec<u64> = std::env::args()
         .filter_map(|word| word.parse().ok())
         .collect();
-    if let [n_bytes, n_prompts] = numbers[..] {
+    if let [n_bytes, n_prompts, ref n_graded @ ..] = numbers[..] {
+        train(&router, n_graded.first().copied().unwrap_or(0));
         return measured(&router, &prompts(n_bytes as usize, n_prompts));
     }
+    let trained = Router::new(Arc::new(catalog())).unwrap_or_else(|error| panic!("{error}"));
+    train(&trained, N_GRADED);
     for n_bytes in [200, 1024, 32 << 10] {
         let texts = prompts(n_bytes, 3000);
-        eprintln!("{n_bytes:>6} B: {:.2} us", median_us(&router, &texts));
+        let (before, after) = (median_us(&router, &texts), median_us(&trained, &texts));
+        eprintln!("{n_bytes:>6} B: {before:.2} us, {after:.2} us trained");
+    }
+}
+
+/// Learns graded answers of one deployment each, with their lengths.
+fn train(router: &Router, n_graded: u64) {
+    let catalog = router.catalog();
+    let deployments = catalog.deployments();
+    for seed in 0..n_graded {
+        let text = prompt(200, seed + 2_000_000);
+        let request = Request::new(Conversation::user(text.as_str()));
+        let Ok(verdict) = router.decide(&request, NOW_S, seed) else {
+            continue;
+        };
+        let Some(decision) = verdict.decision() else {
+            continue;
+        };
+        let deployment = deployments[Random(seed).below(deployments.len())]
+            .name
+            .as_str();
+        let profile = decision.profile();
+        let labels = (
+            profile.domain.label,
+            profile.complexity.label,
+            profile.structure.label,
+        );
+        let outcome = Outcome {
+            features: Some(decision.features().clone()),
+            n_input_tokens: profile.n_input_tokens,
+            n_output_tokens: Some(50 + seed % 300),
+            reward: Some(f64::from(u8::from(seed % 3 > 0))),
+            ..Outcome::new(deployment, labels.0, labels.1, labels.2)
+        };
+        router
+            .observe(&outcome, NOW_S)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

@@ -84,7 +84,14 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "window" => &["codec", "learn_error", "sketch"],
         "latency_model" => &["catalog", "codec", "learn_error", "window"],
         "length_model" => &["codec", "learn_error", "length", "quality"],
-        "quality" => &["codec", "learn_error", "logistic", "profile", "shrink"],
+        "quality" => &[
+            "codec",
+            "learn_error",
+            "logistic",
+            "profile",
+            "shrink",
+            "simd",
+        ],
         "length" => &["profile"],
         "learned" => &[
             "belief",

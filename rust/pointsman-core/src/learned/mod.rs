@@ -42,6 +42,14 @@ pub(crate) struct Learned {
     n_given: usize,
 }
 
+/// What is expected of a model's answer, the same of all its deployments.
+struct Answer {
+    prior: Quality,
+    output_tokens: OutputTokens,
+    reasoning_tokens: f64,
+    n_input_tokens: u64,
+}
+
 impl Learned {
     /// Nothing learned yet.
     pub(crate) fn new(catalog: &Catalog) -> Result<Self, Error> {
@@ -88,44 +96,60 @@ impl Learned {
     ) -> Result<Beliefs, Error> {
         self.check(task)?;
         let features = task.features();
-        let prior = |deployment: &Deployment| registry_prior(catalog, deployment, task);
         // The same for all while no length was seen.
         let prior_tokens = self.lengths.is_empty().then(|| task.output_tokens());
-        let believe = |(index, deployment): (usize, &Deployment)| {
-            let prior = prior(deployment);
-            let model = catalog.model_of(deployment);
-            let reasoning = self.reasoning_tokens(task, &features, deployment.model, model)?;
+        let answer = |(index, model): (usize, &Model)| {
             let output_tokens = match prior_tokens {
                 Some(tokens) => tokens,
-                None => self.output_tokens(task, &features, deployment.model)?,
+                None => self.output_tokens(task, &features, index)?,
             };
+            self.answer(task, &features, (index, model), output_tokens)
+        };
+        let models = catalog.models().iter().enumerate();
+        let answers = models.map(answer).collect::<Result<Vec<Answer>, Error>>()?;
+        let believe = |(index, deployment): (usize, &Deployment)| {
+            let answer = &answers[deployment.model];
             let habit = &self.cache_habits[index];
-            Ok(Belief {
-                quality: prior,
-                prior,
-                output_tokens: reasoning.map_or(output_tokens, |one| output_tokens.after(one)),
-                reasoning_tokens: reasoning.map_or(0.0, |one| one.mean),
-                n_input_tokens: task.n_input_tokens_of(model.tokenizer),
+            Belief {
+                quality: answer.prior,
+                prior: answer.prior,
+                output_tokens: answer.output_tokens,
+                reasoning_tokens: answer.reasoning_tokens,
+                n_input_tokens: answer.n_input_tokens,
                 n_cached_input_tokens: 0,
                 hit_rate: habit.hit_rate(),
                 write_rate: habit.write_rate(),
                 speed: self.speeds[index].predict(now_s),
-            })
+            }
         };
-        let each: Result<Vec<Belief>, Error> = catalog
-            .deployments()
-            .iter()
-            .enumerate()
-            .map(believe)
-            .collect();
+        let deployments = catalog.deployments().iter().enumerate();
         let mut beliefs = Beliefs {
-            each: each?,
+            each: deployments.map(believe).collect(),
             n_rewards: 0.0,
         };
         if self.qualities.has_outcomes() {
             self.grade(&mut beliefs, task, now_s)?;
         }
         Ok(beliefs)
+    }
+
+    /// What is expected of a model wherever it runs.
+    fn answer(
+        &self,
+        task: &Task<'_>,
+        features: &[f32],
+        (index, model): (usize, &Model),
+        output_tokens: OutputTokens,
+    ) -> Result<Answer, Error> {
+        let reasoning = self.reasoning_tokens(task, features, index, model)?;
+        Ok(Answer {
+            prior: model
+                .quality
+                .predict(task.domain, task.complexity, task.name),
+            output_tokens: reasoning.map_or(output_tokens, |one| output_tokens.after(one)),
+            reasoning_tokens: reasoning.map_or(0.0, |one| one.mean),
+            n_input_tokens: task.n_input_tokens_of(model.tokenizer),
+        })
     }
 
     fn output_tokens(

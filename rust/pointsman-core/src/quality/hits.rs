@@ -38,46 +38,35 @@ impl Hit {
     }
 }
 
+/// Hits kept before those not wanted are dropped: a whole search of [`Cells`](crate::quality::cells::Cells).
+const ROOM: usize = 2 * MAX_NEIGHBOURS;
+/// Bands of similarity that hits are counted in.
+const N_BANDS: usize = 128;
+
 /// The nearest vectors, in no order.
 pub(crate) struct Hits {
-    buffer: [Hit; 2 * MAX_NEIGHBOURS],
+    buffer: [Hit; ROOM],
     n: usize,
     n_wanted: usize,
-    /// Nothing at or below it is of interest.
-    bar: Hit,
 }
 
 impl Hits {
     /// Room for the `n_wanted` nearest, at most [`MAX_NEIGHBOURS`].
     pub(crate) fn new(n_wanted: usize) -> Self {
         Self {
-            buffer: [Hit::NONE; 2 * MAX_NEIGHBOURS],
+            buffer: [Hit::NONE; ROOM],
             n: 0,
             n_wanted: n_wanted.min(MAX_NEIGHBOURS),
-            bar: Hit::NONE,
         }
     }
 
     #[inline]
     pub(crate) fn push(&mut self, hit: Hit) {
-        if hit <= self.bar {
-            return;
+        if self.n == ROOM {
+            self.cut();
         }
         self.buffer[self.n] = hit;
         self.n += 1;
-        if self.n == 2 * self.n_wanted {
-            self.cut();
-        }
-    }
-
-    fn cut(&mut self) {
-        if self.n <= self.n_wanted {
-            return;
-        }
-        let hits = &mut self.buffer[..self.n];
-        let (_, worst, _) = hits.select_nth_unstable_by(self.n_wanted - 1, |a, b| b.cmp(a));
-        self.bar = *worst;
-        self.n = self.n_wanted;
     }
 
     /// The wanted ones.
@@ -85,6 +74,43 @@ impl Hits {
         self.cut();
         &self.buffer[..self.n]
     }
+
+    /// Counts the hits by bands of similarity, so that only those of one band need be put in order.
+    fn cut(&mut self) {
+        if self.n <= self.n_wanted {
+            return;
+        }
+        let hits = &mut self.buffer[..self.n];
+        let band = bands(hits);
+        let mut counts = [0; N_BANDS];
+        hits.iter().for_each(|hit| counts[band(hit)] += 1);
+        let (mut last, mut n_before) = (0, 0);
+        while n_before + counts[last] < self.n_wanted {
+            n_before += counts[last];
+            last += 1;
+        }
+        let mut n_near = 0;
+        for index in 0..hits.len() {
+            // Written always and counted if it is wanted: no branch to foretell.
+            let hit = hits[index];
+            hits[n_near] = hit;
+            n_near += usize::from(band(&hit) <= last);
+        }
+        if n_near > self.n_wanted {
+            hits[..n_near].select_nth_unstable_by(self.n_wanted - 1, |a, b| b.cmp(a));
+        }
+        self.n = self.n_wanted;
+    }
+}
+
+/// Which band a hit lies in, the nearest in the first.
+fn bands(hits: &[Hit]) -> impl Fn(&Hit) -> usize + use<> {
+    let similarities = hits.iter().map(|hit| hit.similarity());
+    let (farthest, nearest) = similarities.fold((f32::MAX, f32::MIN), |(low, high), one| {
+        (low.min(one), high.max(one))
+    });
+    let scale = N_BANDS as f32 / (nearest - farthest).max(1e-6);
+    move |hit| (((nearest - hit.similarity()) * scale) as usize).min(N_BANDS - 1)
 }
 
 #[cfg(test)]
@@ -100,17 +126,25 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_wanted_ones_are_the_greatest() {
-        let mut hits = Hits::new(10);
-        let all: Vec<Hit> = (0..500)
-            .map(|i| Hit::new(((i * 197) % 500) as f32, i))
-            .collect();
+    fn wanted(n_wanted: usize, similarities: impl Iterator<Item = f32>) {
+        let all: Vec<Hit> = similarities.zip(0..).map(|(s, i)| Hit::new(s, i)).collect();
+        let mut hits = Hits::new(n_wanted);
         all.iter().for_each(|hit| hits.push(*hit));
         let mut got = hits.finish().to_vec();
         got.sort_unstable();
-        let mut wanted = all;
-        wanted.sort_unstable();
-        assert_eq!(got, wanted[490..]);
+        let mut expected = all;
+        expected.sort_unstable();
+        let n_left = expected.len().saturating_sub(n_wanted);
+        assert_eq!(got, expected[n_left..]);
+    }
+
+    #[test]
+    fn the_wanted_ones_are_the_greatest() {
+        for n in [5, 10, 100, 400, 2_000] {
+            wanted(10, (0..n).map(|i| ((i * 197) % 500) as f32));
+            wanted(100, (0..n).map(|i| 0.9 - ((i * 61) % n) as f32 * 1e-9));
+            wanted(256, (0..n).map(|i| (i as f32).sin()));
+            wanted(100, (0..n).map(|_| -0.25));
+        }
     }
 }

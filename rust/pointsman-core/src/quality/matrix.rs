@@ -1,9 +1,13 @@
 //! The three dense kernels of the ridge, on row-major squares.
 
+use crate::simd;
+
 /// Independent sums, so that the compiler may use vector registers without reordering a sum.
 const LANES: usize = 8;
 
 /// Scalar product.
+#[inline(always)]
+#[allow(clippy::inline_always)] // what compiles it anew for AVX2 in `quadratic`
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (heads, tails) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
@@ -19,6 +23,32 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + rest
+}
+
+/// `vector' square vector` of a symmetric square, of which the lower half is read.
+pub(crate) fn quadratic(square: &[f64], vector: &[f64]) -> f64 {
+    simd::run(Quadratic { square, vector })
+}
+
+struct Quadratic<'a> {
+    square: &'a [f64],
+    vector: &'a [f64],
+}
+
+impl simd::Kernel for Quadratic<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
+    fn run(self) -> f64 {
+        let rows = self.square.chunks_exact(self.vector.len()).zip(self.vector);
+        let mut sum = 0.0;
+        for (index, (row, x)) in rows.enumerate() {
+            let below = dot(&row[..index], &self.vector[..index]);
+            sum += x * (2.0 * below + row[index] * x);
+        }
+        sum
+    }
 }
 
 /// `out = square * vector`.

@@ -5,6 +5,7 @@
 mod arms;
 mod between;
 mod cells;
+mod centres;
 mod codes;
 mod context;
 mod estimate;

@@ -25,7 +25,24 @@ struct Outcome {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Entry {
     at_s: f64,
-    outcomes: Vec<Outcome>,
+    /// Beside the time, as most requests have one outcome and a search waits for memory.
+    first: Option<Outcome>,
+    others: Vec<Outcome>,
+}
+
+impl Entry {
+    fn new(at_s: f64, outcomes: impl IntoIterator<Item = Outcome>) -> Self {
+        let mut outcomes = outcomes.into_iter();
+        Self {
+            at_s,
+            first: outcomes.next(),
+            others: outcomes.collect(),
+        }
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.first.iter().chain(&self.others)
+    }
 }
 
 /// Weight and weighted rewards of a model's neighbours.
@@ -134,7 +151,7 @@ impl Neighbours {
                 continue;
             }
             let kernel = exponent.exp();
-            for outcome in &entry.outcomes {
+            for outcome in entry.outcomes() {
                 if let Some(support) = out.get_mut(usize::from(outcome.model)) {
                     let weight = kernel * f64::from(outcome.weight);
                     support.weight += weight;
@@ -181,7 +198,7 @@ impl Neighbours {
 
     fn put(&mut self, codes: &Codes, outcome: Outcome, now_s: f64) {
         if self.joins_last(codes, outcome) {
-            self.entries[self.last].outcomes.push(outcome);
+            self.entries[self.last].others.push(outcome);
             return;
         }
         let place = if self.len() < self.config.n_entries {
@@ -193,10 +210,7 @@ impl Neighbours {
         if place == self.len() {
             self.entries.push(Entry::default());
         }
-        let entry = &mut self.entries[place];
-        entry.at_s = now_s;
-        entry.outcomes.clear();
-        entry.outcomes.push(outcome);
+        self.entries[place] = Entry::new(now_s, [outcome]);
         self.last = place;
         self.next = (place + 1) % self.config.n_entries;
     }
@@ -204,9 +218,8 @@ impl Neighbours {
     fn joins_last(&self, codes: &Codes, outcome: Outcome) -> bool {
         self.vectors.holds(self.last, codes)
             && self.entries.get(self.last).is_some_and(|entry| {
-                let outcomes = &entry.outcomes;
-                outcomes.len() < MAX_OUTCOMES
-                    && outcomes.iter().all(|known| known.model != outcome.model)
+                entry.others.len() + 1 < MAX_OUTCOMES
+                    && entry.outcomes().all(|known| known.model != outcome.model)
             })
     }
 
@@ -216,6 +229,9 @@ impl Neighbours {
             let remedy = "give as many dimensions as configured";
             return Err(LearnError::invalid("vector", vector.len(), remedy));
         }
+        if vector.iter().all(|value| value.abs() <= 1e6) {
+            return Ok(());
+        }
         for value in vector {
             within("vector", f64::from(*value), -1e6, 1e6, "give a unit vector")?;
         }
@@ -224,14 +240,13 @@ impl Neighbours {
 
     /// The same outcomes under other numbers of models; those of models that are gone are dropped.
     pub(crate) fn remap(&mut self, models: &Places) {
+        let renamed = |outcome: &Outcome| {
+            let place = models.new_place(usize::from(outcome.model))?;
+            let model = u16::try_from(place).ok()?;
+            Some(Outcome { model, ..*outcome })
+        };
         for entry in &mut self.entries {
-            entry.outcomes.retain_mut(|outcome| {
-                let place = models.new_place(usize::from(outcome.model));
-                outcome.model = place
-                    .and_then(|place| u16::try_from(place).ok())
-                    .unwrap_or(0);
-                place.is_some()
-            });
+            *entry = Entry::new(entry.at_s, entry.outcomes().filter_map(renamed));
         }
     }
 
@@ -241,8 +256,8 @@ impl Neighbours {
         writer.len(self.last);
         for entry in &self.entries {
             writer.f64(entry.at_s);
-            writer.len(entry.outcomes.len());
-            for outcome in &entry.outcomes {
+            writer.len(entry.outcomes().count());
+            for outcome in entry.outcomes() {
                 writer.u32(u32::from(outcome.model));
                 writer.f32(outcome.reward);
                 writer.f32(outcome.weight);
@@ -270,10 +285,8 @@ fn entry(reader: &mut Reader, n_models: usize) -> Result<Entry, LearnError> {
     let at_s = reader.f64()?;
     let n_outcomes = reader.len(12)?;
     let outcomes = (0..n_outcomes).map(|_| outcome(reader, n_models));
-    Ok(Entry {
-        at_s,
-        outcomes: outcomes.collect::<Result<_, _>>()?,
-    })
+    let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
+    Ok(Entry::new(at_s, outcomes))
 }
 
 fn outcome(reader: &mut Reader, n_models: usize) -> Result<Outcome, LearnError> {

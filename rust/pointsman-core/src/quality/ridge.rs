@@ -8,7 +8,7 @@
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 use crate::logistic::decay;
-use crate::quality::matrix::{dot, invert_spd, mul_into};
+use crate::quality::matrix::{dot, invert_spd, mul_into, quadratic};
 
 /// Most features: a decision's cost grows with the square (science.md M7).
 pub const MAX_FEATURES: usize = 64;
@@ -81,8 +81,12 @@ impl Ridge {
 
     /// Expected residual; `features` has `n_features` values.
     pub fn predict(&self, features: &[f32]) -> f64 {
-        let products = self.theta.iter().zip(features);
-        products.map(|(a, b)| a * f64::from(*b)).sum()
+        self.predict_wide(&widened(features)[..features.len().min(MAX_FEATURES)])
+    }
+
+    /// The same of features widened beforehand, as many as configured.
+    pub(crate) fn predict_wide(&self, features: &[f64]) -> f64 {
+        dot(&self.theta, features)
     }
 
     /// The coefficients.
@@ -100,8 +104,7 @@ impl Ridge {
         let phi = widened(features);
         let phi = &phi[..self.n_features];
         let kept = self.kept(now_s).max(1e-9);
-        let rows = self.inverse.chunks_exact(self.n_features);
-        let known: f64 = rows.zip(phi).map(|(row, x)| x * dot(row, phi)).sum();
+        let known = quadratic(&self.inverse, phi);
         (known / kept).clamp(0.0, dot(phi, phi) / self.lambda)
     }
 
@@ -154,6 +157,12 @@ impl Ridge {
                 features.len(),
                 "give as many as configured",
             ));
+        }
+        if features
+            .iter()
+            .all(|value| value.abs() <= MAX_FEATURE as f32)
+        {
+            return Ok(());
         }
         for value in features {
             let value = f64::from(*value);
@@ -252,7 +261,7 @@ impl Ridge {
     }
 }
 
-fn widened(features: &[f32]) -> [f64; MAX_FEATURES] {
+pub(crate) fn widened(features: &[f32]) -> [f64; MAX_FEATURES] {
     let mut phi = [0.0; MAX_FEATURES];
     for (place, value) in phi.iter_mut().zip(features) {
         *place = f64::from(*value);

@@ -90,6 +90,14 @@ impl Stack {
         products.map(|(weight, term)| weight * term).sum()
     }
 
+    /// [`Self::predict`] and [`Self::variance`] at once.
+    pub(crate) fn predict_with_variance(&self, parts: &Parts) -> (f64, f64) {
+        let terms = parts.terms();
+        let product =
+            |values: &[f64; N_TERMS]| -> f64 { values.iter().zip(terms).map(|(a, b)| a * b).sum() };
+        (product(&self.weights), product(&self.direction(&terms)))
+    }
+
     /// The weights `b0..b3`.
     pub fn weights(&self) -> [f64; 4] {
         self.weights
@@ -97,9 +105,7 @@ impl Stack {
 
     /// Variance of [`Self::predict`] for want of outcomes, on the logit scale.
     pub fn variance(&self, parts: &Parts) -> f64 {
-        let terms = parts.terms();
-        let direction = self.direction(&terms);
-        terms.iter().zip(direction).map(|(a, b)| a * b).sum()
+        self.predict_with_variance(parts).1
     }
 
     /// Learns one outcome: a Newton step on the logistic loss with the running covariance.
