@@ -9,6 +9,7 @@
 //! written to a journal, from which it is restored.
 
 mod audit;
+mod canonical;
 mod entry;
 mod evict;
 mod frame;

@@ -77,6 +77,15 @@ const OPENERS: &[(&str, bool)] = &[
 /// Closers that ask nothing, behind a comma or the end of a sentence.
 const CLOSERS: &[&str] = &[
     "thank you very much",
+    "thank you so much",
+    "thanks so much",
+    "merci beaucoup",
+    "grazie mille",
+    "mille grazie",
+    "muito obrigado",
+    "muito obrigada",
+    "большое спасибо",
+    "非常感谢",
     "thanks in advance",
     "thank you in advance",
     "many thanks",

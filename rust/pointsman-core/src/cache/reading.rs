@@ -1,7 +1,6 @@
 //! [`Reading`]: what the keys and the guard need of one text.
 
-use xxhash_rust::xxh3::xxh3_128;
-
+use super::canonical::{canonical, unordered};
 use super::kind::{
     GERUND, Item, JOINED, Kind, LED, LED_BY_FOR, LED_BY_OF, POSSESSIVE, SOFT, TOWARD,
 };
@@ -12,10 +11,6 @@ use super::words::{RawWord, Shape, split};
 
 /// Longest normalised text that has items, in bytes: beyond it only equal texts are one question.
 const MOST_BYTES: usize = 8 * 1024;
-/// Fewest items that carry content for a canonical key; with fewer, too much was dropped to be sure.
-const FEWEST_KEYED: usize = 2;
-/// Most items for a canonical key: longer texts are documents, not questions.
-const MOST_KEYED: usize = 64;
 
 /// One text, read once: its normalised form, its canonical key and the items that the guard compares.
 ///
@@ -71,14 +66,17 @@ impl Reading {
             let mut itemiser = Itemiser::new(reading.tongue, &words);
             itemiser.run();
             reading.traits = itemiser.traits;
-            let is_request = itemiser
-                .items
+            let asks_to_do = words
                 .first()
-                .is_some_and(|item| item.kind == Kind::Light);
+                .is_some_and(|word| matches!(word.text, "can" | "could" | "would" | "will"));
+            let is_request = itemiser.items.first().is_some_and(|item| {
+                item.kind == Kind::Light || asks_to_do && item.kind == Kind::Request
+            });
             if !is_request && is_polar(&words, reading.tongue) {
                 reading.traits |= traits::POLAR;
             }
-            reading.items = itemiser.items.into();
+            let items = unordered(&itemiser.items).unwrap_or(itemiser.items);
+            reading.items = items.into();
             reading.canonical = canonical(&reading);
         }
         reading.normalised = normalised.into();
@@ -103,28 +101,14 @@ impl Reading {
         self.traits & a_trait != 0
     }
 
+    /// The traits that tell two keys apart.
+    pub(crate) fn key_traits(&self) -> u8 {
+        self.traits & (traits::OR | traits::POLAR)
+    }
+
     pub(crate) fn items(&self) -> &[Item] {
         &self.items
     }
-}
-
-/// The hash of the items that must agree, in order, and of what else tells two questions apart.
-fn canonical(reading: &Reading) -> Option<u128> {
-    let keyed = reading.items.iter().filter(|item| item.kind != Kind::Light);
-    let content = keyed.clone().filter(|item| item.kind != Kind::Question);
-    if reading.has(traits::TASTE) || !(FEWEST_KEYED..=MOST_KEYED).contains(&content.count()) {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(9 * reading.items.len() + 3);
-    for item in keyed {
-        bytes.extend_from_slice(&item.key.to_le_bytes());
-        bytes.push(
-            u8::from(item.has(LED | LED_BY_OF)) | item.flags & (GERUND | TOWARD | LED_BY_FOR),
-        );
-    }
-    bytes.push(reading.tongue as u8);
-    bytes.push(reading.traits & (traits::OR | traits::POLAR));
-    Some(xxh3_128(&bytes))
 }
 
 /// Whether the text begins with a form of "be", "do" or "have" or with a modal verb.
