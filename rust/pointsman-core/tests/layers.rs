@@ -63,7 +63,7 @@ fn imports(source: &str) -> Vec<String> {
 fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
-        "byte_map" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
+        "byte_map" | "bytes" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
         | "learn_error" | "logistic" => &[],
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
         "stems" => &["lexicon"],
@@ -127,7 +127,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "decision" => &[
             "catalog", "learned", "length", "plan", "policy", "profile", "session",
         ],
-        "record" => &["decision", "policy", "profile"],
+        "record" => &["decision", "plan", "policy", "profile"],
         other => panic!("module {other} is not in the table of who may know whom: add it"),
     })
 }
