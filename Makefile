@@ -48,6 +48,7 @@ bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_import.py
 	$(BIN)/python benches/bench_cached.py
 	$(BIN)/pointsman bench decide
+	$(BIN)/pointsman bench cache --quick
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py
 
@@ -55,7 +56,8 @@ callgrind: ## count the instructions of each stage of a decision against benches
 	$(PY) benches/callgrind.py --compare
 
 bench-cache: build ## print the cache's figures, with a million vectors
-	cargo bench --locked --quiet -p pointsman-core --bench cache -- 1000000
+	cargo bench --locked --quiet -p pointsman-core --bench cache -- 1000000 \
+		$$($(BIN)/python benches/cache_questions.py $(CACHE_PAIRS) $(CURDIR)/target/questions.txt)
 
 PEERS := benches/peers/.venv/bin/python
 peers: build ## decide the same prompts with LiteLLM and semantic-router, in one run

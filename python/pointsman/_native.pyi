@@ -367,7 +367,6 @@ class Cache:
         is_right: bool,
         weight: float = 1.0,
         is_audit: bool = False,
-        now_s: float,
     ) -> str | None:
         """Learn from a graded hit, or from a graded miss that named an entry; the name of an alarm, if one.
 
@@ -382,7 +381,6 @@ class Cache:
             weight: How sure that is, in [0, 1].
             is_audit: Whether the hit was graded because of `wants_audit`: only such grades tell how often
                 hits are wrong. With other ones the alarm would be biased.
-            now_s: Unix time in seconds.
 
         Returns:
             `hits_wrong` if hits are found wrong more often than `target_error` allows; from then on fewer are

@@ -8,6 +8,8 @@ def test_every_figure_is_there_and_makes_sense():
     assert row["n_entries"] == 300
     assert 0 < row["exact_p50_us"] <= row["exact_p99_us"]
     assert 0 < row["near_p50_us"] <= row["near_p99_us"]
+    assert 0 < row["near_many_us_each"] < 10 * row["near_p90_us"]
+    assert row["restore_s"] >= 0
     # Ten times the budgets of the bench, which is where they hold strictly.
     assert row["exact_p50_us"] < 50
     assert row["inserts_per_s"] > 500

@@ -77,7 +77,7 @@ def test_entries_are_shown_replaced_deleted_and_cleared():
 def test_a_wrong_hit_is_evicted():
     cache = Cache()
     entry_id = insert(cache, CAPITAL)
-    graded = cache.observe(entry_id, CAPITAL, similarity=1.0, is_right=False, now_s=NOW_S)
+    graded = cache.observe(entry_id, CAPITAL, similarity=1.0, is_right=False)
     assert graded is None
     assert cache.get(entry_id) is None
 

@@ -201,7 +201,6 @@ class AnswerCache:
             is_right=is_right,
             weight=weight,
             is_audit=is_audit,
-            now_s=time.time(),
         )
         self.changed()
         if alarm is not None:

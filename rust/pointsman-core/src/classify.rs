@@ -112,7 +112,7 @@ mod tests {
     fn profile(facts: Facts) -> TaskProfile {
         classify(
             &Features::extract(&Request::new(Conversation::user(
-                "no rush, overnight is fine",
+                "Tag all 4,000 reviews overnight. Nobody is waiting, results by tomorrow are fine.",
             ))),
             &facts,
         )

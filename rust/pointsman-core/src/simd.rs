@@ -1,6 +1,8 @@
 //! The one place of unsafe code: a kernel compiled twice, for AVX2 and for every machine.
 //!
 //! Both are one source without fused multiplication and without reordered sums, so every machine gives the same bits.
+//! Beside it: products of bytes, which the compiler widens, packs and widens again where two instructions do; they
+//! are integers, the same on every machine anyway. And prefetching, which safe code cannot ask for.
 
 /// Work whose inner loops the compiler turns into vector instructions.
 ///
@@ -29,4 +31,125 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
 #[target_feature(enable = "avx2")]
 fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
+}
+
+/// Writes the scalar product of a query, widened once, with each row. Values of at most 127 cannot overflow.
+#[inline]
+#[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
+pub(crate) fn dots<'a, const N: usize>(
+    query: &[i16; N],
+    rows: impl Iterator<Item = &'a [i8; N]>,
+    out: &mut [i32],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the one precondition, that the machine has AVX2, was just checked.
+        return unsafe { dots_with_avx2(query, rows, out) };
+    }
+    for (row, out) in rows.zip(out) {
+        *out = dot(query, row);
+    }
+}
+
+#[inline]
+fn dot<const N: usize>(query: &[i16; N], row: &[i8; N]) -> i32 {
+    let products = query.iter().zip(row);
+    products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn dots_with_avx2<'a, const N: usize>(
+    query: &[i16; N],
+    rows: impl Iterator<Item = &'a [i8; N]>,
+    out: &mut [i32],
+) {
+    for (row, out) in rows.zip(out) {
+        *out = dot_with_avx2(query, row);
+    }
+}
+
+/// Sixteen products an instruction, in two independent sums.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+#[allow(unsafe_code)]
+fn dot_with_avx2<const N: usize>(query: &[i16; N], row: &[i8; N]) -> i32 {
+    use std::arch::x86_64::{
+        _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi16, _mm256_loadu_si256,
+        _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256,
+    };
+    const { assert!(N % 32 == 0) };
+    let mut sums = [_mm256_setzero_si256(); 2];
+    for start in (0..N).step_by(32) {
+        for (half, sum) in sums.iter_mut().enumerate() {
+            let at = start + 16 * half;
+            // SAFETY: at + 16 <= N, as N is a multiple of 32: both loads are inside their arrays; any alignment will do.
+            let (row, query) = unsafe {
+                (
+                    _mm_loadu_si128(row.as_ptr().add(at).cast()),
+                    _mm256_loadu_si256(query.as_ptr().add(at).cast()),
+                )
+            };
+            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(_mm256_cvtepi8_epi16(row), query));
+        }
+    }
+    let mut lanes = [0_i32; 8];
+    // SAFETY: eight lanes of 32 bits fill the array.
+    unsafe {
+        _mm256_storeu_si256(
+            lanes.as_mut_ptr().cast(),
+            _mm256_add_epi32(sums[0], sums[1]),
+        );
+    }
+    lanes.iter().sum()
+}
+
+/// Asks for all of an item's memory, so that it is on its way while other work is done.
+#[inline]
+#[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
+pub(crate) fn prefetch<T>(item: &T) {
+    #[cfg(target_arch = "x86_64")]
+    for offset in (0..size_of::<T>()).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let start = std::ptr::from_ref(item).cast::<i8>();
+        // SAFETY: the address is inside the item; a prefetch reads nothing, and SSE is there on every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(offset)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = item;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_bytes_are_exact_up_to_the_largest() {
+        let row = |seed: u8| -> [i8; 256] {
+            std::array::from_fn(|i| ((i as u8).wrapping_mul(seed) & 127).cast_signed() - 64)
+        };
+        let rows = [
+            [127; 256],
+            [-127; 256],
+            [-128; 256],
+            row(37),
+            row(91),
+            row(201),
+        ];
+        for query in rows {
+            let wide = query.map(i16::from);
+            let mut out = [0; 6];
+            dots(&wide, rows.iter(), &mut out);
+            for (row, out) in rows.iter().zip(out) {
+                let plain: i64 = query
+                    .iter()
+                    .zip(row)
+                    .map(|(a, b)| i64::from(*a) * i64::from(*b))
+                    .sum();
+                assert_eq!(i64::from(out), plain);
+                assert_eq!(dot(&wide, row), out);
+            }
+        }
+    }
 }

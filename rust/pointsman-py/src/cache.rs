@@ -118,7 +118,7 @@ impl PyCache {
         Ok(hex(id.map_err(refused)?))
     }
 
-    #[pyo3(signature = (entry_id, text, *, similarity, is_right, weight = 1.0, is_audit = false, now_s))]
+    #[pyo3(signature = (entry_id, text, *, similarity, is_right, weight = 1.0, is_audit = false))]
     #[allow(clippy::too_many_arguments)]
     fn observe(
         &self,
@@ -129,9 +129,7 @@ impl PyCache {
         is_right: bool,
         weight: f64,
         is_audit: bool,
-        now_s: f64,
     ) -> PyResult<Option<&'static str>> {
-        let _ = now_s; // Part of the contract; nothing that is learned depends on it yet.
         let grade = Grade {
             entry_id: number(entry_id)?,
             text: text.to_owned(),

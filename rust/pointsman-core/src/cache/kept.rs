@@ -6,13 +6,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::entry::EntryView;
+use super::hashes::{exact_hash, keys};
 use super::index::{Code, DIM};
 use super::lookup::{Hit, Layer, Lookup, Miss, MissReason, When};
 use super::posterior::{Alarm, Evidence, Posterior};
 use super::reading::Reading;
 use super::record::Grade;
 use super::state::State;
-use super::store::{New, exact_hash, keys};
+use super::stats::CacheStats;
+use super::store::New;
 use super::unservable::unservable;
 use crate::embed::Embedding;
 use crate::learn_error::{LearnError, within};
@@ -75,33 +77,6 @@ pub struct Insertion<'a> {
     pub ttl_s: Option<f64>,
     /// What a hit saves, in USD.
     pub cost_usd: f64,
-}
-
-/// Counts since the cache was made or restored; entries and bytes as of now.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CacheStats {
-    /// Entries held.
-    pub n_entries: usize,
-    /// Partitions they are in.
-    pub n_partitions: usize,
-    /// Bytes held, everything counted, and their bound.
-    pub n_bytes: usize,
-    /// The bound.
-    pub max_bytes: usize,
-    /// Hits, by [`Layer::ALL`].
-    pub hits: [u64; 4],
-    /// Misses, by [`MissReason::ALL`].
-    pub misses: [u64; 6],
-    /// Entries evicted for room before their time.
-    pub n_evicted: u64,
-    /// Entries removed for room after their time.
-    pub n_expired: u64,
-    /// Alarms of the audit.
-    pub n_alarms: u64,
-    /// The share of wrong hits aimed at now: `target_error`, less what alarms took away.
-    pub aim: f64,
-    /// Bytes of a snapshot or journal that were damaged and dropped when the cache was restored.
-    pub n_dropped_bytes: usize,
 }
 
 /// Answers that are kept, found by text. Thread-safe; a lookup holds a lock that others share.

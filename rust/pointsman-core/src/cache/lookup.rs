@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use super::guard::veto;
+use super::hashes::keys;
 use super::index::{Code, Near};
 use super::posterior::{Evidence, Judgement, Posterior};
 use super::reading::Reading;
 use super::state::State;
-use super::store::keys;
 
 /// Stored vectors that may be read and judged.
 const SHORT_LIST: usize = 8;

@@ -3,20 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::entry::{Entry, EntryView, Keys, NO_PLACE, heap_bytes};
+use super::hashes::mix;
 use super::index::{Code, Near};
 use super::partition::Partition;
 use super::posterior::Evidence;
 use super::reading::Reading;
 use super::slab::Slab;
 use super::table::Table;
-
-/// What makes the three maps three: seeds of their hashes (the digits of pi).
-const EXACT: u64 = 0x243f_6a88_85a3_08d3;
-const NORMALISED: u64 = 0x1319_8a2e_0370_7344;
-const CANONICAL: u64 = 0xa409_3822_299f_31d0;
 
 /// An entry to be stored.
 #[derive(Clone, Debug)]
@@ -62,26 +58,6 @@ pub(super) struct Store {
     pub(super) floor: f64,
     /// Evictions so far: where the next one looks.
     pub(super) n_evictions: u64,
-}
-
-/// Hashes of one text, before the store is asked.
-pub(super) fn exact_hash(partition: &[u8; 16], text: &str) -> u64 {
-    xxh3_64_with_seed(text.as_bytes(), seed(partition, EXACT))
-}
-
-/// Every hash of one text.
-pub(super) fn keys(partition: &[u8; 16], text: &str, reading: &Reading) -> Keys {
-    let normalised = reading.normalised().as_bytes();
-    let canonical = |key: u128| xxh3_64_with_seed(&key.to_le_bytes(), seed(partition, CANONICAL));
-    Keys {
-        exact: exact_hash(partition, text),
-        normalised: xxh3_64_with_seed(normalised, seed(partition, NORMALISED)),
-        canonical: reading.canonical().map(canonical),
-    }
-}
-
-fn seed(partition: &[u8; 16], map: u64) -> u64 {
-    xxh3_64_with_seed(partition, map)
 }
 
 impl Store {
@@ -394,9 +370,4 @@ impl Store {
             n_bytes: size_of::<Entry>() + entry.n_heap_bytes() + size_of::<Code>(),
         }
     }
-}
-
-/// Spreads ids, whose top bits choose a segment.
-fn mix(id: u64) -> u64 {
-    xxh3_64(&id.to_le_bytes())
 }

@@ -87,7 +87,7 @@ impl VectorIndex for Flat {
         let mut best: Vec<u64> = Vec::with_capacity(n + 1);
         let mut dots = [0; CHUNK];
         for (chunk, first) in self.chunks.iter().zip((0_u32..).step_by(CHUNK)) {
-            kernel::dots_of_rows(&query.wide, chunk, &mut dots);
+            kernel::dots(&query.wide, chunk.iter(), &mut dots);
             for ((code, dot), place) in chunk.iter().zip(dots).zip(first..) {
                 let key = key_of(query.scaled(dot, code), place);
                 if best.len() < n || best.last().is_some_and(|worst| key > *worst) {

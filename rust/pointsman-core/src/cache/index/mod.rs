@@ -76,7 +76,7 @@ impl Query {
 
     pub(crate) fn similarity(&self, code: &Code) -> f32 {
         let mut dot = [0];
-        kernel::dots(&self.wide, &[code], &mut dot);
+        kernel::dots(&self.wide, std::iter::once(code), &mut dot);
         self.scaled(dot[0], code)
     }
 

@@ -6,16 +6,17 @@ use std::collections::BinaryHeap;
 use super::graph::Graph;
 use super::node::MOST_LINKS;
 use super::{Code, Query, kernel, key_of, number_of};
+use crate::simd;
 
 /// Cells of an empty [`Visited`]: enough for most walks.
-const FIRST_CELLS: usize = 4096;
+const FIRST_CELLS: usize = 8192;
 
 impl Query {
     /// Keys of similarity and number.
     pub(super) fn keys<'a>(&self, codes: impl Iterator<Item = (u32, &'a Code)>) -> Vec<u64> {
         let (numbers, codes): (Vec<u32>, Vec<&Code>) = codes.unzip();
         let mut dots = vec![0; codes.len()];
-        kernel::dots(&self.wide, &codes, &mut dots);
+        kernel::dots(&self.wide, codes.iter().copied(), &mut dots);
         let all = numbers.into_iter().zip(codes).zip(dots);
         all.map(|((number, code), dot)| key_of(self.scaled(dot, code), number))
             .collect()
@@ -25,7 +26,7 @@ impl Query {
     pub(super) fn any_above(&self, codes: &[&Code], bar: f32) -> bool {
         codes.chunks(8).any(|codes| {
             let mut dots = [0; 8];
-            kernel::dots(&self.wide, codes, &mut dots);
+            kernel::dots(&self.wide, codes.iter().copied(), &mut dots);
             codes
                 .iter()
                 .zip(dots)
@@ -68,6 +69,17 @@ impl Visited {
         true
     }
 
+    /// Notes the places not seen before at the front of `unseen`; how many.
+    #[inline]
+    fn insert_all(&mut self, places: &[u32], unseen: &mut [u32; MOST_LINKS]) -> usize {
+        let mut n = 0;
+        for place in places.iter().filter(|place| self.insert(**place)) {
+            unseen[n] = *place;
+            n += 1;
+        }
+        n
+    }
+
     #[cold]
     fn grow(&mut self) {
         let old = std::mem::take(&mut self.cells);
@@ -107,19 +119,15 @@ impl<'a> Search<'a> {
     }
 
     /// Goes to the nearest neighbour as long as that comes nearer.
-    pub(super) fn climb(&mut self, start: u64, level: usize) -> u64 {
+    pub(super) fn climb(&self, start: u64, level: usize) -> u64 {
         let mut best = start;
         loop {
             let Some(node) = self.graph.node(number_of(best)) else {
                 return best;
             };
-            let keys = self.unseen_keys(node.links(level));
-            match keys.max() {
+            match self.keys(node.links(level)).max() {
                 Some(key) if key > best => best = key,
-                _ => {
-                    self.visited.clear();
-                    return best;
-                }
+                _ => return best,
             }
         }
     }
@@ -142,7 +150,9 @@ impl<'a> Search<'a> {
             let Some(node) = self.graph.node(number_of(key)) else {
                 continue;
             };
-            for key in self.unseen_keys(node.links(level)) {
+            let mut unseen = [0; MOST_LINKS];
+            let n = self.visited.insert_all(node.links(level), &mut unseen);
+            for key in self.keys(&unseen[..n]) {
                 let bar = best.peek().map_or(0, |worst| worst.0);
                 if best.len() < breadth || key > bar {
                     open.push(key);
@@ -157,28 +167,24 @@ impl<'a> Search<'a> {
         sorted.into_iter().map(|key| key.0).collect()
     }
 
-    /// Keys of those not seen yet. The codes are fetched together, so that their cache misses overlap.
+    /// Keys of places. The codes are fetched together, so that their cache misses overlap.
     #[inline]
-    fn unseen_keys(&mut self, links: &[u32]) -> impl Iterator<Item = u64> + use<> {
-        let mut places = [0; MOST_LINKS];
+    fn keys(&self, places: &[u32]) -> impl Iterator<Item = u64> + use<> {
         let mut codes = [&EMPTY; MOST_LINKS];
-        let mut n = 0;
-        for place in links {
-            if !self.visited.insert(*place) {
-                continue;
-            }
+        for (code, place) in codes.iter_mut().zip(places) {
             if let Some(node) = self.graph.node(*place) {
-                (places[n], codes[n]) = (*place, &node.code);
-                n += 1;
+                *code = &node.code;
+                simd::prefetch(*code);
             }
         }
         let mut dots = [0; MOST_LINKS];
-        kernel::dots(&self.query.wide, &codes[..n], &mut dots);
+        let codes = &codes[..places.len()];
+        kernel::dots(&self.query.wide, codes.iter().copied(), &mut dots);
         let mut keys = [0; MOST_LINKS];
-        for at in 0..n {
-            keys[at] = key_of(self.query.scaled(dots[at], codes[at]), places[at]);
+        for (at, code) in codes.iter().enumerate() {
+            keys[at] = key_of(self.query.scaled(dots[at], code), places[at]);
         }
-        keys.into_iter().take(n)
+        keys.into_iter().take(places.len())
     }
 }
 
