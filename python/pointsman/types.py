@@ -348,3 +348,66 @@ class Completion:
         choices = self.body.get("choices") or [{}]
         content = choices[0].get("message", {}).get("content")
         return content if isinstance(content, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What became of one request, told to every observer after the answer, or the error, has left.
+
+    Attributes:
+        decision: What was chosen, and why.
+        request: What it was chosen for.
+        body: OpenAI chat body the caller sent, without the fields that are ours.
+        policy: Name of the policy it was read under.
+        is_stream: Whether the answer was read as a stream.
+        started_at_s: Unix time at which the request came in, in seconds.
+        key_id: Id of the key it came with; `None`: without one.
+        deployment: The deployment that answered; `None`: nobody did.
+        model: Its model.
+        provider: Its provider.
+        answer: The answer in OpenAI's chat completion shape; of a stream, put together from its chunks if an
+            observer wants answers. `None` if there is none.
+        usage: Tokens used; `None` if nobody answered.
+        cost_usd: What the request cost, US dollars.
+        baseline_cost_usd: What the baseline would have cost for the same tokens, US dollars.
+        latency_ms: From the request to the last token, or to the error.
+        ttft_ms: From the request to the first token that was kept; `None` but for streams.
+        overhead_us: The part of the latency (of a stream: until its first token) spent in pointsman.
+        attempts: Every call made, in order.
+        cache: What the cache did.
+        error_code: Code the caller saw (`caller_gone`: it left before the answer); `None`: a good answer.
+        is_cut: Whether the answer ended early: by its limit, by an error, or because the caller left.
+    """
+
+    decision: Decision
+    request: Request
+    body: Mapping[str, Any]
+    policy: str
+    is_stream: bool
+    started_at_s: float
+    latency_ms: float
+    overhead_us: float
+    attempts: tuple[Attempt, ...]
+    key_id: str | None = None
+    deployment: str | None = None
+    model: str | None = None
+    provider: str | None = None
+    answer: Mapping[str, Any] | None = None
+    usage: Usage | None = None
+    cost_usd: float = 0.0
+    baseline_cost_usd: float = 0.0
+    ttft_ms: float | None = None
+    cache: CacheUse = CACHE_OFF
+    error_code: str | None = None
+    is_cut: bool = False
+
+
+class Observer(Protocol):
+    """Is told what became of every request."""
+
+    @property
+    def wants_answers(self) -> bool:
+        """Whether it looks at `Served.answer`; streams are put together only then."""
+
+    def served(self, served: Served) -> None:
+        """Take note of one request. Called where the request ran, so be quick; what it raises is logged."""

@@ -10,6 +10,9 @@ PACKAGE = Path(pointsman.__file__).parent
 # What each part may import, besides itself. `gateway, cli -> router -> execution, registry, cache -> providers, config,
 # types, errors -> _native`.
 GROUND = {"_native", "types", "errors"}
+INSIDE = GROUND | {
+    "config", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning"
+}  # fmt: skip
 MAY_IMPORT = {
     "types": {"_native"},
     "errors": {"_native", "types"},
@@ -18,9 +21,13 @@ MAY_IMPORT = {
     "registry": GROUND | {"config", "providers"},
     "execution": GROUND | {"providers"},
     "cache": GROUND,
-    "router": GROUND | {"config", "providers", "registry", "execution", "cache"},
-    "gateway": GROUND | {"config", "providers", "registry", "execution", "cache", "router"},
-    "cli": GROUND | {"config", "providers", "registry", "execution", "cache", "router", "gateway"},
+    "signals": GROUND | {"config"},
+    "store": GROUND | {"config"},
+    "observe": GROUND | {"config"},
+    "learning": GROUND | {"config", "registry", "signals", "store"},
+    "router": INSIDE,
+    "gateway": INSIDE | {"router"},
+    "cli": INSIDE | {"router", "gateway", "simulate"},
     "__main__": {"cli"},
 }
 OUTSIDE = {

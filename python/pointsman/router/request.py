@@ -53,6 +53,7 @@ class ChatRequest:
         explain: Whether the answer carries `pointsman_metadata`.
         wants_usage: Whether the caller asked for the usage chunk of a stream.
         cache: What the cache may do for it.
+        key_id: Id of the key it came with; `None`: without one.
     """
 
     request: Request
@@ -61,6 +62,7 @@ class ChatRequest:
     explain: bool
     wants_usage: bool
     cache: CacheWishes = NO_WISHES
+    key_id: str | None = None
 
     @staticmethod
     def parse(

@@ -31,6 +31,7 @@ from pointsman.router.cached import (
 )
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
+from pointsman.router.observers import Observers
 from pointsman.router.parts import close_all, load_registry, unknown_name
 from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.stream import CompletionStream
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from pointsman.config import CacheSettings
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
+    from pointsman.types import Observer
 
 _AVAILABLE_STRATEGIES = ("auto", "direct")
 
@@ -82,6 +84,7 @@ class Router:
         self._wiring = Wiring(registry, self._build(registry, {}))
         self._retired: list[Wiring] = []
         self._cache = open_cache(registry.cache)
+        self._observers = Observers()
         self._is_closed = False
 
     @classmethod
@@ -175,10 +178,17 @@ class Router:
         """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
         attempts = Attempts()
         visit = visit_of(self._cache, chat, decision)
-        with within(chat.request.constraints.deadline_s, attempts):
-            if visit is None:
-                return await self._call(chat, decision, started_s, attempts)
-            return await self._run_cached(chat, decision, started_s, attempts, visit)
+        try:
+            with within(chat.request.constraints.deadline_s, attempts):
+                if visit is None:
+                    answer = await self._call(chat, decision, started_s, attempts)
+                else:
+                    answer = await self._run_cached(chat, decision, started_s, attempts, visit)
+        except BaseException as error:
+            self._observers.failed(chat, decision, started_s, attempts.made, error)
+            raise
+        self._observers.completed(chat, answer, started_s)
+        return answer
 
     async def _run_cached(
         self, chat: ChatRequest, decision: Decision, started_s: float, attempts: Attempts, visit: Visit
@@ -246,8 +256,22 @@ class Router:
         learner = self._learner(chat, decision)
         visit = visit_of(self._cache, chat, decision)
         return CompletionStream(
-            self._current(), self._leave, chat, decision, learner, started_s, visit, self._served
+            self._current(),
+            self._leave,
+            chat,
+            decision,
+            learner,
+            started_s,
+            visit,
+            self._served,
+            self._observers,
         )
+
+    # ---- watching
+
+    def add_observer(self, observer: Observer) -> None:
+        """Tell `observer` what becomes of every request from now on."""
+        self._observers.add(observer)
 
     # ---- learning
 

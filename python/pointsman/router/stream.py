@@ -10,6 +10,7 @@ from pointsman.cache.replay import StreamRecorder
 from pointsman.errors import PointsmanError
 from pointsman.execution.direct import AnswerStream, Attempts, open_stream, within
 from pointsman.router.cached import KeptStream, decision_with, patience_s
+from pointsman.router.observers import Observers, error_code
 from pointsman.router.wiring import (
     Wiring,
     baseline_usd,
@@ -48,6 +49,7 @@ class CompletionStream:
         started_s: float,
         visit: Visit | None = None,
         served: Callable[[ChatRequest, Decision, Visit, KeptAnswer], None] | None = None,
+        observers: Observers | None = None,
     ) -> None:
         self.decision = decision
         self.cache = CACHE_OFF
@@ -62,8 +64,11 @@ class CompletionStream:
         self.created_s = time()
         self._started_s = started_s
         self._visit = visit
-        self._recorder = None if visit is None else StreamRecorder()
+        self._observers = observers or Observers()
+        is_recorded = visit is not None or self._observers.wants_answers
+        self._recorder = StreamRecorder() if is_recorded else None
         self._served = served
+        self._error_code: str | None = None
         self._stream: AnswerStream | KeptStream | None = None
         self._n_answer_bytes = 0
         self._opened_s = 0.0
@@ -83,11 +88,13 @@ class CompletionStream:
                     self._stream = await self._open_kept() or await open_stream(
                         targets_of(self._wiring, self.decision), self._chat.body, self.attempts
                     )
-            except BaseException:
+            except BaseException as error:
                 self._is_closed = True
                 if self._visit is not None:
                     self._visit.leave()
-                self._learner.failed(self.attempts.made)
+                made = self.attempts.made
+                self._learner.failed(made)
+                self._observers.failed(self._chat, self.decision, self._started_s, made, error, self.cache)
                 await self._leave(self._wiring)
                 raise
             self._opened_s = perf_counter()
@@ -146,6 +153,7 @@ class CompletionStream:
             chunk = await anext(self._opened)
         except BaseException as error:
             self._has_ended = isinstance(error, StopAsyncIteration)
+            self._error_code = None if self._has_ended else error_code(error)
             self._is_whole = self._is_whole and self._has_ended
             await self.aclose()
             raise
@@ -169,6 +177,7 @@ class CompletionStream:
         finally:
             try:
                 self._settle(self._stream)
+                self._tell()
             finally:
                 if self._visit is not None:
                     self._visit.leave()
@@ -204,6 +213,33 @@ class CompletionStream:
             by = self.target
             answer = KeptAnswer(self._recorder.body(), by.deployment, by.model, by.provider, self.usage)
             self._visit.keep(answer, self.cost_usd)
+
+    def _tell(self) -> None:
+        """Tell the observers what became of it; a reader that left before the end has left."""
+        if not self._observers:
+            return
+        by = self.target
+        left = None if self._has_ended or self._is_whole else "caller_gone"
+        waited_s = sum(attempt.latency_ms for attempt in self.attempts.made) / 1e3
+        ttft_s = self._opened_s - self._started_s
+        self._observers.streamed(
+            self._chat,
+            self.decision,
+            self._started_s,
+            self.attempts.made,
+            deployment=by.deployment,
+            model=by.model,
+            provider=by.provider,
+            answer=self._recorder.body() if self._recorder is not None else None,
+            usage=self.usage,
+            cost_usd=self.cost_usd,
+            baseline_cost_usd=self.baseline_cost_usd,
+            ttft_ms=ttft_s * 1e3,
+            overhead_us=(ttft_s - waited_s) * 1e6,
+            cache=self.cache,
+            error_code=self._error_code or left,
+            is_cut=not self._is_whole,
+        )
 
     def _waited_ms(self) -> float:
         """Time spent waiting for tokens after the first; 0 if the reader was slower, as nobody knows then."""
