@@ -1,4 +1,4 @@
-"""The command line: `pointsman serve | demo | route | models | bench | cache | eval-cache | doctor`.
+"""The command line: `pointsman COMMAND`; `pointsman --help` lists the commands.
 
 Exit status: 0, 1 (the work failed), 2 (wrong usage). With `--json` a command prints one JSON object on stdout
 and nothing else.
@@ -20,6 +20,7 @@ from pointsman.cli.eval_cache import eval_cache
 from pointsman.cli.models import models_app
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
+from pointsman.cli.simulate import simulate
 from pointsman.errors import PointsmanError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.command()(route)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
+app.command()(simulate)
 app.command()(doctor)
 app.command("eval-cache")(eval_cache)
 

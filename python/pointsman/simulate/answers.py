@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,3 +170,36 @@ def _text(body: Mapping[str, Any], prompt: str, model: str) -> str:
             "It keeps each value once, so a repeated value no longer counts twice."
         )
     return f"{label} {_PROSE}"
+
+
+def counted(n_tokens: int, key: int) -> Answer:
+    """An answer of `n_tokens` numbered tokens whose last one checks the others; see `check_counted`.
+
+    Args:
+        n_tokens: Tokens, >= 2; one of them is the check.
+        key: Makes the text differ from other calls'.
+    """
+    said = [f"{index}:{crc32(f'{key}/{index}'.encode()):08x} " for index in range(max(1, n_tokens - 1))]
+    return Answer((*said, f"#{crc32(''.join(said).encode()):08x}"), None, "stop")
+
+
+def check_counted(text: str) -> None:
+    """Check that no token of a counted answer was lost, repeated, changed or reordered.
+
+    Raises:
+        ValueError: Something is wrong with it, and what.
+
+    Example:
+        >>> check_counted(counted(3, key=1).text)
+        >>> check_counted("1:00000000 #00000000")
+        Traceback (most recent call last):
+        ValueError: token 1 stands where token 0 should be
+    """
+    body, mark, check = text.rpartition("#")
+    if not mark:
+        raise ValueError(f"the answer is cut: no check at the end of {text[-40:]!r}")
+    for index, token in enumerate(body.split()):
+        if not token.startswith(f"{index}:"):
+            raise ValueError(f"token {token.partition(':')[0]} stands where token {index} should be")
+    if check != f"{crc32(body.encode()):08x}":
+        raise ValueError("the check does not fit: a token was changed or lost")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import openai
 import pytest
 
-from pointsman.cli.demo.answers import answer, fill, pieces
+from pointsman.cli.demo.processes import simulate_command
+from pointsman.simulate.answers import answer, check_counted, counted, fill, pieces
 
 MODEL = "frontier-reasoning-1"
-CONFIG = {"models": [{"provider": "simulated-d", "model": MODEL, "ttft_ms": 20, "tokens_per_s": 5000}]}
+SCRIPT = {
+    "providers": {"simulated-d": {"models": [MODEL], "latency": {"ttft_p50_ms": 20, "tokens_per_s": 5000}}}
+}
 USER = [{"role": "user", "content": "Summarise the clause about liability."}]
 WEATHER = {
     "type": "function",
@@ -28,11 +30,12 @@ WEATHER = {
 
 
 @pytest.fixture(scope="module")
-def client():
-    command = [sys.executable, "-m", "pointsman.cli.demo.simulated", "--config", json.dumps(CONFIG)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        address = json.loads(process.stdout.readline())["listening"]
-        with openai.OpenAI(base_url=f"{address}/simulated-d/v1", api_key="none", max_retries=0) as client:
+def client(tmp_path_factory):
+    script = tmp_path_factory.mktemp("simulated") / "script.yaml"
+    script.write_text(json.dumps(SCRIPT))
+    with subprocess.Popen(simulate_command(script), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        urls = json.loads(process.stdout.readline())["providers"]
+        with openai.OpenAI(base_url=urls["simulated-d"], api_key="none", max_retries=0) as client:
             yield client
         process.stdin.close()  # the server's sign that its parent is gone
         assert process.wait(timeout=10) == 0
@@ -131,3 +134,23 @@ def test_pieces_lose_nothing(text):
 
 def test_fill_takes_the_option_the_prompt_mentions():
     assert fill({"enum": ["refund", "complaint"]}, "This is a complaint.") == "complaint"
+
+
+def test_counted_answer_is_found_whole():
+    check_counted(counted(40, key=3).text)
+    assert counted(40, key=3).text != counted(40, key=4).text
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda said: said[:-1], "cut"),
+        (lambda said: said[:5] + said[6:], "token 6 stands where token 5 should be"),
+        (lambda said: said[:5] + said[4:], "token 4 stands where token 5 should be"),
+        (lambda said: [*said[:5], said[5].replace(":", ":f"), *said[6:]], "does not fit"),
+        (lambda said: said[:-2] + said[-1:], "does not fit"),
+    ],
+)
+def test_harmed_counted_answer_is_found_out(harm, says):
+    with pytest.raises(ValueError, match=says):
+        check_counted("".join(harm(list(counted(20, key=1).pieces))))
