@@ -11,13 +11,14 @@ PACKAGE = Path(pointsman.__file__).parent
 # types, errors -> _native`.
 GROUND = {"_native", "types", "errors"}
 INSIDE = GROUND | {
-    "config", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning"
+    "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning"
 }  # fmt: skip
 MAY_IMPORT = {
     "types": {"_native"},
     "errors": {"_native", "types"},
     "config": GROUND,
-    "providers": GROUND,
+    "protocols": GROUND,
+    "providers": GROUND | {"protocols"},
     "registry": GROUND | {"config", "providers"},
     "execution": GROUND | {"providers"},
     "cache": GROUND,

@@ -90,9 +90,11 @@ class PromptCacheSettings(Settings):
 
 
 class ProviderSettings(Settings):
-    """A provider: its endpoint, credentials and transport. A known name brings its own `base_url`."""
+    """A provider: its endpoint, credentials and transport. A known name brings its `base_url` and `kind`."""
 
-    kind: Literal["openai"] = Field(default="openai", description="a kind of provider", examples=["openai"])
+    kind: Literal["openai", "anthropic"] = Field(
+        default="openai", description="a kind of provider", examples=["anthropic"]
+    )
     base_url: Url = Field(
         description="an http:// or https:// URL with a host and a good port",
         examples=["https://api.openai.com/v1"],
@@ -437,17 +439,21 @@ class PolicySettings(Settings):
 
 
 def _fill_known_provider(value: Any) -> Any:
-    """Give providers known by name their base URL."""
+    """Give providers known by name, or by a kind that only one has, their base URL and kind."""
     if not isinstance(value, Mapping):
         return value
-    filled = {}
-    for name, item in value.items():
-        settings = empty_if_null(item)
-        known = KNOWN_PROVIDERS.get(name)
-        if known and isinstance(settings, Mapping) and settings.get("base_url") is None:
-            settings = {**settings, "base_url": known.base_url}
-        filled[name] = settings
-    return filled
+    return {name: _filled(name, empty_if_null(item)) for name, item in value.items()}
+
+
+def _filled(name: Any, settings: Any) -> Any:
+    if not isinstance(settings, Mapping) or settings.get("base_url") is not None:
+        return settings
+    kind: Any = settings.get("kind")
+    known = KNOWN_PROVIDERS.get(name) or (KNOWN_PROVIDERS.get(kind) if kind not in (None, "openai") else None)
+    base_url = known.base_url_of(kind or known.kind) if known else None
+    if known is None or base_url is None:
+        return settings
+    return {**settings, "base_url": base_url, "kind": kind or known.kind}
 
 
 Providers = Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_fill_known_provider)]

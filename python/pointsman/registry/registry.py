@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -30,12 +30,14 @@ class Registry:
         catalog: What the core decides on.
         providers: Settings of each provider's adapter, in the config's order.
         policies: By name; `default` is always there.
+        max_output_tokens: The most tokens each model can write; `None`: unknown.
     """
 
     config: Config
     catalog: Catalog
     providers: tuple[ProviderSettings, ...]
     policies: Mapping[str, Policy]
+    max_output_tokens: Mapping[str, int | None] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         source, n_deployments = self.config.origin.source, len(self.catalog)
@@ -73,4 +75,5 @@ def registry_from_config(config: Config) -> Registry:
         catalog=catalog,
         providers=provider_settings(config),
         policies=MappingProxyType(build_policies(config)),
+        max_output_tokens={model["name"]: model["max_output_tokens"] for model in document["models"]},
     )
