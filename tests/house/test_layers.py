@@ -41,6 +41,8 @@ OUTSIDE = {
     "yaml": {"config", "cli"},
     "pyreqwest": {"providers"},
     "httpx": {"providers", "cli"},
+    "sqlalchemy": {"store"},
+    "pyarrow": {"store"},
 }
 
 

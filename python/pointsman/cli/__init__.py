@@ -17,6 +17,7 @@ from pointsman.cli.cache import cache_app
 from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
 from pointsman.cli.eval_cache import eval_cache
+from pointsman.cli.export import export
 from pointsman.cli.models import models_app
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
@@ -37,6 +38,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
 app.command()(simulate)
+app.command()(export)
 app.command()(doctor)
 app.command("eval-cache")(eval_cache)
 

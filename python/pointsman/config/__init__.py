@@ -19,6 +19,7 @@ from pointsman.config.schema import (
     ServerSettings,
     TimeoutSettings,
 )
+from pointsman.config.store import StoreSettings
 from pointsman.config.values import Secret
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RateSettings",
     "Secret",
     "ServerSettings",
+    "StoreSettings",
     "TimeoutSettings",
     "config_from_environment",
     "load_config",

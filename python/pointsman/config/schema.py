@@ -24,6 +24,7 @@ from pointsman.config.cache import CacheSection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
 from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
+from pointsman.config.store import StoreSection
 from pointsman.config.values import (
     COMPLEXITIES,
     CaFile,
@@ -475,6 +476,9 @@ class Config(Settings):
     policies: Policies = Field(default={}, description="a mapping of policies", examples=["{default: {}}"])
     cache: CacheSection = Field(
         default=None, description="a mapping of cache settings", examples=["{target_error: 0.01}"]
+    )
+    store: StoreSection = Field(
+        default=None, description="a mapping of store settings", examples=["{url: pointsman.db}"]
     )
     baseline_model: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o"]

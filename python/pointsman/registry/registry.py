@@ -17,7 +17,7 @@ from pointsman.registry.policies import Policy, build_policies
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pointsman.config import CacheSettings, Config, DeploymentSettings, ServerSettings
+    from pointsman.config import CacheSettings, Config, DeploymentSettings, ServerSettings, StoreSettings
     from pointsman.providers import ProviderSettings
 
 
@@ -52,6 +52,11 @@ class Registry:
     def cache(self) -> CacheSettings | None:
         """Settings of the semantic cache; `None`: there is none."""
         return self.config.cache
+
+    @property
+    def store(self) -> StoreSettings | None:
+        """Settings of the decision log; `None`: nothing is logged."""
+        return self.config.store
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:

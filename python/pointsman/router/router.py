@@ -31,6 +31,7 @@ from pointsman.router.cached import (
 )
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
+from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
 from pointsman.router.parts import close_all, load_registry, unknown_name
 from pointsman.router.request import ChatRequest, chat_body
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from pointsman.config import CacheSettings
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
+    from pointsman.store.store import DecisionStore
     from pointsman.types import Observer
 
 _AVAILABLE_STRATEGIES = ("auto", "direct")
@@ -85,6 +87,8 @@ class Router:
         self._retired: list[Wiring] = []
         self._cache = open_cache(registry.cache)
         self._observers = Observers()
+        self._ledger = Ledger(registry)
+        self._observers.add(self._ledger)
         self._is_closed = False
 
     @classmethod
@@ -275,6 +279,11 @@ class Router:
 
     # ---- learning
 
+    @property
+    def store(self) -> DecisionStore | None:
+        """The decision log, if the config has one."""
+        return self._ledger.store
+
     def observe(self, outcome: Outcome) -> None:
         """Learn what came of a call that this router did not make, or a grade that comes later (`reward`).
 
@@ -345,6 +354,7 @@ class Router:
         self._core.swap(registry.catalog)
         if registry.cache != old.registry.cache:
             await self._swap_cache(registry.cache)
+        await self._ledger.swap(registry)
         old.is_retired = True
         self._retired.append(old)
         if old.n_inflight == 0:
@@ -355,6 +365,7 @@ class Router:
         self._is_closed = True
         if self._cache is not None:
             await self._cache.aclose()
+        await self._ledger.aclose()
         wirings = [*self._retired, self._wiring]
         self._retired.clear()
         await close_all({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())
