@@ -76,24 +76,25 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     if path != _MEMORY:
         _make_private(Path(path))
     engine = sa.create_engine(url, connect_args={"timeout": TIMEOUT_S})
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        # The driver's own transactions begin too late, and not at all for a change of the schema.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        # A killed process loses nothing that was committed; a power cut loses the last commits at most.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={TIMEOUT_S * 1000}"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # To read first and write then would fail, not wait, where another process has written in between.
-        is_writing = connection.get_execution_options().get("is_writing", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
-
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
     return engine
+
+
+def _set_up(connection: Any, _record: Any) -> None:
+    # The driver's own transactions begin too late, and not at all for a change of the schema.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # A killed process loses nothing that was committed; a power cut loses the last commits at most.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={TIMEOUT_S * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: sa.Connection) -> None:
+    # To read first and write then would fail, not wait, where another process has written in between.
+    is_writing = connection.get_execution_options().get("is_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing else "BEGIN")
 
 
 def _make_private(path: Path) -> None:
