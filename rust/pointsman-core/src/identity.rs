@@ -84,6 +84,7 @@ impl Hash {
         self.option(request.service_tier.as_ref());
         self.texts(&request.parameters);
         self.list(request.allowed_models.as_ref());
+        self.list(request.permitted_models.as_ref());
         self.option(request.tenant.as_ref());
         self.option(request.session_id.as_ref());
         self.constraints(request);
