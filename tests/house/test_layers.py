@@ -11,7 +11,8 @@ PACKAGE = Path(pointsman.__file__).parent
 # types, errors -> _native`.
 GROUND = {"_native", "types", "errors"}
 INSIDE = GROUND | {
-    "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning"
+    "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning",
+    "spend", "keys",
 }  # fmt: skip
 MAY_IMPORT = {
     "types": {"_native"},
@@ -22,6 +23,8 @@ MAY_IMPORT = {
     "registry": GROUND | {"config", "providers"},
     "execution": GROUND | {"providers"},
     "cache": GROUND,
+    "spend": GROUND,
+    "keys": GROUND | {"spend"},
     "signals": GROUND | {"config"},
     "store": GROUND | {"config"},
     "observe": GROUND | {"config"},

@@ -18,6 +18,7 @@ from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
 from pointsman.cli.eval_cache import eval_cache
 from pointsman.cli.export import export
+from pointsman.cli.keys import keys_app
 from pointsman.cli.models import models_app
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(demo)
 app.command()(route)
+app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")

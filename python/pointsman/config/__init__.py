@@ -2,6 +2,7 @@
 
 from pointsman.config.cache import CacheSettings
 from pointsman.config.environment import config_from_environment
+from pointsman.config.keys import KeySettings
 from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
 from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
@@ -27,6 +28,7 @@ __all__ = [
     "CacheSettings",
     "Config",
     "DeploymentSettings",
+    "KeySettings",
     "KnownProvider",
     "LatencySettings",
     "LimitSettings",

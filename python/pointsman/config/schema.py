@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from pointsman.config.cache import CacheSection
+from pointsman.config.keys import KeySection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
 from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
@@ -479,6 +480,9 @@ class Config(Settings):
     )
     store: StoreSection = Field(
         default=None, description="a mapping of store settings", examples=["{url: pointsman.db}"]
+    )
+    keys: KeySection = Field(
+        default=None, description="a mapping of key settings", examples=["{path: pointsman-keys}"]
     )
     baseline_model: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o"]

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from pointsman.gateway.asgi import ClientGone, read_cache_control, read_headers, read_json, send_json
 from pointsman.gateway.failure import Failure, ShuttingDown
+from pointsman.gateway.guard import key_of
 from pointsman.gateway.headers import failure_headers
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from pointsman._native import Decision
+    from pointsman.keys import Key
     from pointsman.router import ChatRequest, Router
 
 
@@ -24,9 +26,10 @@ class Exchange:
         started_s: `perf_counter` at which the request came in.
         decision: What was decided, once it is.
         has_begun: Whether response headers were sent, after which an error can no longer change them.
+        key: The key it came with; `None`: none is needed.
     """
 
-    __slots__ = ("decision", "has_begun", "receive", "router", "scope", "send", "started_s")
+    __slots__ = ("decision", "has_begun", "key", "receive", "router", "scope", "send", "started_s")
 
     def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
         self.router = router
@@ -36,6 +39,7 @@ class Exchange:
         self.started_s = perf_counter()
         self.decision: Decision | None = None
         self.has_begun = False
+        self.key: Key | None = key_of(scope)
 
     @property
     def elapsed_us(self) -> float:
@@ -48,7 +52,7 @@ class Exchange:
         max_body_bytes = int(self.router.registry.server.max_body_mb * 2**20)
         body = await read_json(self.scope, self.receive, max_body_bytes)
         cache_control = read_cache_control(self.scope) if self.router.cache is not None else ""
-        chat = self.router.parse(body, headers, cache_control=cache_control)
+        chat = self.router.parse(body, headers, cache_control=cache_control, key=self.key)
         self.decision = decision = self.router.decide_request(chat)
         return chat, decision
 
@@ -78,6 +82,10 @@ class RoutedEndpoint:
             await exchange.fail(ShuttingDown())
         except Exception as error:  # the gateway's edge: whatever it is becomes an OpenAI-shaped error
             await exchange.fail(error)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send, error: Exception) -> None:
+        """Answer a request that is not let in, as this endpoint answers its errors."""
+        await Exchange(scope["state"]["router"], scope, receive, send).fail(error)
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer the exchange, or raise."""

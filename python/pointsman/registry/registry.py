@@ -17,7 +17,14 @@ from pointsman.registry.policies import Policy, build_policies
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pointsman.config import CacheSettings, Config, DeploymentSettings, ServerSettings, StoreSettings
+    from pointsman.config import (
+        CacheSettings,
+        Config,
+        DeploymentSettings,
+        KeySettings,
+        ServerSettings,
+        StoreSettings,
+    )
     from pointsman.providers import ProviderSettings
 
 
@@ -57,6 +64,11 @@ class Registry:
     def store(self) -> StoreSettings | None:
         """Settings of the decision log; `None`: nothing is logged."""
         return self.config.store
+
+    @property
+    def keys(self) -> KeySettings | None:
+        """Where the callers' keys are kept; `None`: nobody needs one."""
+        return self.config.keys
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:

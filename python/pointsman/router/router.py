@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
     from pointsman.config import CacheSettings
+    from pointsman.keys import Key
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
     from pointsman.store.store import DecisionStore
@@ -125,9 +126,11 @@ class Router:
             self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
         )
 
-    def parse(self, body: Any, headers: Mapping[str, str], *, cache_control: str = "") -> ChatRequest:
-        """Read an OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
-        return ChatRequest.parse(body, headers, self._policy, cache_control=cache_control)
+    def parse(
+        self, body: Any, headers: Mapping[str, str], *, cache_control: str = "", key: Key | None = None
+    ) -> ChatRequest:
+        """Read a key's OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
+        return ChatRequest.parse(body, headers, self._policy, cache_control=cache_control, key=key)
 
     def decide_request(self, chat: ChatRequest) -> Decision:
         """Decide a parsed request now; errors as `decide`."""
