@@ -41,11 +41,13 @@ OUTSIDE = {
     "typer": {"cli"},
     "rich": {"cli"},
     "pydantic": {"config", "simulate"},
+    "numpy": {"learning", "cli"},
+    "pyarrow": {"learning", "store"},
+    "matplotlib": {"learning"},
     "yaml": {"config", "cli"},
     "pyreqwest": {"providers"},
     "httpx": {"providers", "cli"},
     "sqlalchemy": {"store"},
-    "pyarrow": {"store"},
 }
 
 

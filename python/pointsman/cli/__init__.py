@@ -16,6 +16,7 @@ from pointsman.cli.bench import bench_app
 from pointsman.cli.cache import cache_app
 from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
+from pointsman.cli.eval import evaluate, train
 from pointsman.cli.eval_cache import eval_cache
 from pointsman.cli.export import export
 from pointsman.cli.keys import keys_app
@@ -42,6 +43,8 @@ app.add_typer(cache_app, name="cache")
 app.command()(simulate)
 app.command()(export)
 app.command()(doctor)
+app.command()(train)
+app.command("eval")(evaluate)
 app.command("eval-cache")(eval_cache)
 
 

@@ -12,6 +12,7 @@ mod error;
 mod outcome;
 mod pacer;
 mod request;
+mod sweep;
 
 use pyo3::prelude::*;
 
