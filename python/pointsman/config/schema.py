@@ -131,6 +131,8 @@ class ProviderSettings(Settings):
         default="auto", description="a choice", examples=["auto"]
     )
 
+    extensions: bool | None = Field(default=None, description="true or false", examples=["true"])
+
     @field_validator("transport")
     @classmethod
     def _speaks_what_is_set(cls, value: str, info: ValidationInfo) -> str:

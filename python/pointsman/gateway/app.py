@@ -22,6 +22,7 @@ from pointsman.errors import RequestError
 from pointsman.gateway.cache import cache_routes, failed
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
 from pointsman.gateway.guard import Guard, key_of
+from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
 from pointsman.router.fields import nearest
@@ -58,7 +59,12 @@ def create_app(
     watched = Path(config) if isinstance(config, str | Path) and router is None else None
     guard = Guard(served.registry.keys)
     life = _Life(served, watched, guard, owns_router=router is None)
-    hot = {"/v1/chat/completions": ChatEndpoint(), "/v1/route": RouteEndpoint()}
+    hot = {
+        "/v1/chat/completions": ChatEndpoint(),
+        "/v1/messages": MessagesEndpoint(),
+        "/v1/messages/count_tokens": CountTokensEndpoint(),
+        "/v1/route": RouteEndpoint(),
+    }
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()),

@@ -126,7 +126,7 @@ class EventsOfChunks:
 
 
 def _head(answer: Mapping[str, Any]) -> dict[str, Any]:
-    own_id = str(answer.get("id") or "")
+    own_id = str(answer.get("id") or "").removeprefix("chatcmpl-")
     message_id = own_id if own_id.startswith("msg_") else f"msg_{own_id}"
     return {"id": message_id, "type": "message", "role": "assistant", "model": answer.get("model")}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pointsman.protocols.plain import may_have_extensions, plain_chat
 from pointsman.providers.answers import (
     checked_chunk,
     checked_completion,
@@ -89,7 +90,10 @@ class OpenAIProvider:
         return f"OpenAIProvider({self.settings!r})"
 
     def _http_call(self, call: ProviderCall, body: Mapping[str, Any]) -> HttpCall:
-        return HttpCall("POST", self._chat_url, call.headers, written(body), self.settings.timeouts)
+        data = written(body)
+        if not self.settings.extensions and may_have_extensions(data):
+            data = written(plain_chat(body))
+        return HttpCall("POST", self._chat_url, call.headers, data, self.settings.timeouts)
 
     def _checked(self, status: int, body: bytes) -> dict[str, Any]:
         return checked_completion(self.name, status, body, self._secrets)

@@ -36,6 +36,8 @@ class ProviderSettings:
         proxy: URL of an HTTP proxy; `None`: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. Never printed.
         transport: HTTP client; `auto` chooses (see `default_transport`).
         ca_file: PEM file of further root certificates to trust.
+        extensions: Whether a server of `kind` openai takes the fields beyond OpenAI's that
+            `pointsman.protocols` lists; if not, they are left out or said in OpenAI's words.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ProviderSettings:
     proxy: str | None = field(default=None, repr=False)
     transport: TransportName = "auto"
     ca_file: str | None = None
+    extensions: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ async with Router.from_config("pointsman.yaml") as router:
 from __future__ import annotations
 
 import random
+import re
 import time
 from functools import partial
 from time import perf_counter
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from pointsman.store.store import DecisionStore
     from pointsman.types import Observer
 
+_ANSWER_PREFIX = re.compile(r"^(chatcmpl-|msg_|resp_)")
 _AVAILABLE_STRATEGIES = ("auto", "direct")
 
 
@@ -310,14 +312,15 @@ class Router:
 
         Args:
             hit_id: Id of the decision that was answered from the cache not long ago, of its answer
-                (`chatcmpl-...`), or of the cache's entry.
+                (`chatcmpl-...`, `msg_...`, `resp_...`), or of the cache's entry.
             is_right: Whether the answer was right for what was asked.
             weight: How sure that is, in [0, 1]; 1 is certain.
 
         Returns:
             Whether there is such a hit or entry.
         """
-        hit = self._cache.hit_of(hit_id.removeprefix("chatcmpl-")) if self._cache else None
+        own_id = _ANSWER_PREFIX.sub("", hit_id, count=1)
+        hit = self._cache.hit_of(own_id) if self._cache else None
         if self._cache is None or hit is None:
             return False
         self._cache.graded(hit, is_right=is_right, weight=weight)
