@@ -20,6 +20,7 @@ from pointsman.config.schema import (
     ServerSettings,
     TimeoutSettings,
 )
+from pointsman.config.signals import JudgeSettings, SignalSettings
 from pointsman.config.store import StoreSettings
 from pointsman.config.values import Secret
 
@@ -28,6 +29,7 @@ __all__ = [
     "CacheSettings",
     "Config",
     "DeploymentSettings",
+    "JudgeSettings",
     "KeySettings",
     "KnownProvider",
     "LatencySettings",
@@ -41,6 +43,7 @@ __all__ = [
     "RateSettings",
     "Secret",
     "ServerSettings",
+    "SignalSettings",
     "StoreSettings",
     "TimeoutSettings",
     "config_from_environment",

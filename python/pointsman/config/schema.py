@@ -25,6 +25,7 @@ from pointsman.config.keys import KeySection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
 from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
+from pointsman.config.signals import SignalSection
 from pointsman.config.store import StoreSection
 from pointsman.config.values import (
     COMPLEXITIES,
@@ -477,6 +478,9 @@ class Config(Settings):
         description="a list of deployments", examples=["[{model: gpt-4o-mini, provider: openai}]"]
     )
     policies: Policies = Field(default={}, description="a mapping of policies", examples=["{default: {}}"])
+    signals: SignalSection = Field(
+        default=None, description="a mapping of signal settings", examples=["{add: [language]}"]
+    )
     cache: CacheSection = Field(
         default=None, description="a mapping of cache settings", examples=["{target_error: 0.01}"]
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DeploymentSettings,
         KeySettings,
         ServerSettings,
+        SignalSettings,
         StoreSettings,
     )
     from pointsman.providers import ProviderSettings
@@ -54,6 +55,11 @@ class Registry:
     def server(self) -> ServerSettings:
         """Where the gateway listens."""
         return self.config.server
+
+    @property
+    def signals(self) -> SignalSettings | None:
+        """What is looked at in answers; `None`: nothing is."""
+        return self.config.signals
 
     @property
     def cache(self) -> CacheSettings | None:

@@ -37,6 +37,10 @@ class Observers:
         """Tell this one too, from the next request on."""
         self._observers = (*self._observers, observer)
 
+    def remove(self, observer: Observer) -> None:
+        """Tell this one no more."""
+        self._observers = tuple(each for each in self._observers if each is not observer)
+
     def tell(self, served: Served) -> None:
         """Tell every observer."""
         for observer in self._observers:

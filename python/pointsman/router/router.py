@@ -36,6 +36,7 @@ from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
 from pointsman.router.parts import close_all, load_registry, unknown_name
 from pointsman.router.request import ChatRequest, chat_body
+from pointsman.router.rewards import JUDGE_TAG, RewardObserver, rewarding
 from pointsman.router.stream import CompletionStream
 from pointsman.router.wiring import (
     Wiring,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from pointsman.cache.kept import KeptAnswer
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
-    from pointsman.config import CacheSettings
+    from pointsman.config import CacheSettings, SignalSettings
     from pointsman.keys import Key
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
@@ -92,6 +93,8 @@ class Router:
         self._observers = Observers()
         self._ledger = Ledger(registry)
         self._observers.add(self._ledger)
+        self._signals: RewardObserver | None = None
+        self._use_signals(registry.signals)
         self._is_closed = False
 
     @classmethod
@@ -282,6 +285,18 @@ class Router:
         """Tell `observer` what becomes of every request from now on."""
         self._observers.add(observer)
 
+    @property
+    def signals(self) -> RewardObserver | None:
+        """What looks at answers and learns from them, if the config has a `signals` section."""
+        return self._signals
+
+    def _use_signals(self, settings: SignalSettings | None) -> None:
+        if self._signals is not None:
+            self._observers.remove(self._signals)
+        self._signals = rewarding(settings, self._signals, self.observe, self._ask)
+        if self._signals is not None:
+            self._observers.add(self._signals)
+
     # ---- learning
 
     @property
@@ -336,7 +351,7 @@ class Router:
         return await self._call(chat, decision, perf_counter(), Attempts())
 
     async def _ask(self, model: str, text: str) -> str:
-        answer = await self.complete(text, model=model, cache={"mode": "off"})
+        answer = await self.complete(text, model=model, cache={"mode": "off"}, tags=[JUDGE_TAG])
         return answer.text
 
     async def _swap_cache(self, settings: CacheSettings | None) -> None:
@@ -361,6 +376,7 @@ class Router:
         if registry.cache != old.registry.cache:
             await self._swap_cache(registry.cache)
         await self._ledger.swap(registry)
+        self._use_signals(registry.signals)
         old.is_retired = True
         self._retired.append(old)
         if old.n_inflight == 0:
@@ -369,6 +385,8 @@ class Router:
     async def aclose(self) -> None:
         """Close every provider's idle connections and take no more requests; those under way may finish."""
         self._is_closed = True
+        if self._signals is not None:
+            await self._signals.aclose()
         if self._cache is not None:
             await self._cache.aclose()
         await self._ledger.aclose()
