@@ -23,8 +23,14 @@ impl Hit {
         Self(u64::from(order) << 32 | u64::from(!place))
     }
 
+    /// Rises with the similarity.
+    #[inline]
+    fn order(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
     pub(crate) fn similarity(self) -> f32 {
-        let order = (self.0 >> 32) as u32;
+        let order = self.order();
         let bits = if order >> 31 == 1 {
             order & !(1 << 31)
         } else {
@@ -81,20 +87,13 @@ impl Hits {
             return;
         }
         let hits = &mut self.buffer[..self.n];
-        let band = bands(hits);
-        let mut counts = [0; N_BANDS];
-        hits.iter().for_each(|hit| counts[band(hit)] += 1);
-        let (mut last, mut n_before) = (0, 0);
-        while n_before + counts[last] < self.n_wanted {
-            n_before += counts[last];
-            last += 1;
-        }
+        let least = least_of_bands(hits, self.n_wanted);
         let mut n_near = 0;
         for index in 0..hits.len() {
             // Written always and counted if it is wanted: no branch to foretell.
             let hit = hits[index];
             hits[n_near] = hit;
-            n_near += usize::from(band(&hit) <= last);
+            n_near += usize::from(hit.order() >= least);
         }
         if n_near > self.n_wanted {
             hits[..n_near].select_nth_unstable_by(self.n_wanted - 1, |a, b| b.cmp(a));
@@ -103,14 +102,23 @@ impl Hits {
     }
 }
 
-/// Which band a hit lies in, the nearest in the first.
-fn bands(hits: &[Hit]) -> impl Fn(&Hit) -> usize + use<> {
-    let similarities = hits.iter().map(|hit| hit.similarity());
-    let (farthest, nearest) = similarities.fold((f32::MAX, f32::MIN), |(low, high), one| {
-        (low.min(one), high.max(one))
+/// The least order in the nearest bands that hold `n_wanted` hits together; bands are of equal steps of order.
+fn least_of_bands(hits: &[Hit], n_wanted: usize) -> u32 {
+    let orders = || hits.iter().map(|hit| hit.order());
+    let (nearest, farthest) = orders().fold((0, u32::MAX), |(high, low), order| {
+        (high.max(order), low.min(order))
     });
-    let scale = N_BANDS as f32 / (nearest - farthest).max(1e-6);
-    move |hit| (((nearest - hit.similarity()) * scale) as usize).min(N_BANDS - 1)
+    let n_bits = u32::BITS - (nearest - farthest).leading_zeros();
+    let shift = n_bits.saturating_sub(N_BANDS.ilog2());
+    let mut counts = [0; N_BANDS];
+    orders().for_each(|order| counts[((nearest - order) >> shift) as usize & (N_BANDS - 1)] += 1);
+    let (mut band, mut n) = (0, counts[0]);
+    while n < n_wanted && band + 1 < N_BANDS {
+        band += 1;
+        n += counts[band];
+    }
+    let width = ((band as u64 + 1) << shift) - 1;
+    nearest.saturating_sub(u32::try_from(width).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
