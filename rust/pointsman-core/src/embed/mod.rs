@@ -32,15 +32,13 @@ use std::sync::OnceLock;
 pub use error::EmbeddingError;
 pub use window::{HEAD_BYTES, HEAD_TOKENS, TAIL_BYTES, TAIL_TOKENS};
 
+use kernel::{BATCH, Rows, add_rows};
 use scan::{Sink, scan};
 use weights::Weights;
 use wordpiece::WordPiece;
 
 /// Length of an embedding vector.
 pub const DIM: usize = 256;
-
-/// Ids gathered before their rows are added: keeps the scan and the sum each in a tight loop.
-const BATCH: usize = 64;
 
 static WEIGHTS: &[u8] = include_bytes!("../../data/embedding/embedding.safetensors");
 static VOCAB: &str = include_str!("../../data/embedding/vocab.txt");
@@ -123,8 +121,11 @@ impl Embedding {
 }
 
 /// Sums the rows of the ids it takes.
+///
+/// Ids are gathered before their rows are added, which keeps the scan and the sum each in a tight loop and gives the
+/// rows time to come from memory.
 struct Mean<'a> {
-    weights: &'a Weights,
+    rows: Rows<'a>,
     sum: &'a mut [f32; DIM],
     batch: [u32; BATCH],
     n_batch: usize,
@@ -135,7 +136,7 @@ impl<'a> Mean<'a> {
     fn new(weights: &'a Weights, sum: &'a mut [f32; DIM]) -> Self {
         sum.fill(0.0);
         Self {
-            weights,
+            rows: weights.rows(),
             sum,
             batch: [0; BATCH],
             n_batch: 0,
@@ -144,7 +145,7 @@ impl<'a> Mean<'a> {
     }
 
     fn flush(&mut self) {
-        self.weights.add(&self.batch[..self.n_batch], self.sum);
+        add_rows(self.rows, &self.batch[..self.n_batch], self.sum);
         self.n_tokens += self.n_batch;
         self.n_batch = 0;
     }
@@ -164,6 +165,7 @@ impl<'a> Mean<'a> {
 impl Sink for Mean<'_> {
     #[inline]
     fn push(&mut self, id: u32) {
+        self.rows.prefetch(id);
         self.batch[self.n_batch] = id;
         self.n_batch += 1;
         if self.n_batch == BATCH {

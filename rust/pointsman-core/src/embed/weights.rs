@@ -6,18 +6,20 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::kernel::{Rows, add_rows};
+use super::kernel::{MOST_STEPS, Rows};
 use super::{DIM, EmbeddingError};
+use crate::simd;
 
 /// Longest header read, in bytes; the shipped one has 368.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
 
-/// `n` rows of [`DIM`] int8 with a scale each: `row = rows * scale`.
+/// `n` rows of [`DIM`] int8 with a scale each: `row = rows * scale`, the scales rounded to 1 / 16,384 of the largest.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
     file: Cow<'static, [u8]>,
     rows: Range<usize>,
-    scales: Vec<f32>,
+    steps: Vec<i16>,
+    unit: f32,
 }
 
 /// One entry of the safetensors header.
@@ -58,21 +60,29 @@ impl Weights {
                 ),
             });
         }
-        Ok(Self { file, rows, scales })
+        let largest = scales.iter().copied().fold(0.0, f32::max);
+        let unit = largest.max(f32::MIN_POSITIVE) / f32::from(MOST_STEPS);
+        let steps = scales.iter().map(|scale| (scale / unit).round() as i16);
+        Ok(Self {
+            steps: steps.collect(),
+            file,
+            rows,
+            unit,
+        })
     }
 
     /// Number of rows.
     pub(super) fn n_rows(&self) -> usize {
-        self.scales.len()
+        self.steps.len()
     }
 
-    /// Adds the rows of `ids` to `sum`.
-    pub(super) fn add(&self, ids: &[u32], sum: &mut [f32; DIM]) {
-        let rows = Rows {
-            values: &self.file[self.rows.clone()],
-            scales: &self.scales,
-        };
-        add_rows(rows, ids, sum);
+    /// The rows, ready to be added.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows {
+            values: simd::rows(&self.file[self.rows.clone()]),
+            steps: &self.steps,
+            unit: self.unit,
+        }
     }
 }
 
