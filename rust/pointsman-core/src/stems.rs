@@ -27,28 +27,69 @@ struct Entry {
     word: u32,
 }
 
-/// A set of hashes that may hold more than was put in, in 32 KiB: most letters are settled by it.
-struct Sieve(Vec<u64>);
+/// Two sets of hashes that may hold more than was put in, in 64 KiB: most letters are settled by one look.
+struct Sieve(Vec<u8>);
 
 const SIEVE_BITS: u32 = 18;
+/// Four places a byte: a bit for what stems begin with, one for where they end.
+const BEGINS: u8 = 1;
+const ENDS: u8 = 2;
 
 impl Sieve {
     fn new() -> Self {
-        Self(vec![0; 1 << (SIEVE_BITS - 6)])
+        Self(vec![0; 1 << (SIEVE_BITS - 2)])
     }
 
-    fn place(hash: u64) -> (usize, u64) {
-        let bit = mix(hash) >> (64 - SIEVE_BITS);
+    #[inline]
+    fn place(hash: u64) -> (usize, u32) {
+        let place = mix(hash) >> (64 - SIEVE_BITS);
+        ((place >> 2) as usize, 2 * (place & 3) as u32)
+    }
+
+    fn add(&mut self, hash: u64, bit: u8) {
+        let (index, shift) = Self::place(hash);
+        self.0[index] |= bit << shift;
+    }
+
+    /// Which of the two sets may hold it: [`BEGINS`], [`ENDS`], both or none.
+    #[inline]
+    fn sets(&self, hash: u64) -> u8 {
+        let (index, shift) = Self::place(hash);
+        self.0[index] >> shift & (BEGINS | ENDS)
+    }
+}
+
+/// The first four bytes of long stems, hashed to a bit: settles where a stem cannot begin inside of a compound.
+struct Gate(Vec<u64>);
+
+const GATE_BITS: u32 = 15;
+const GATE_BYTES: usize = 4;
+
+impl Gate {
+    fn new() -> Self {
+        Self(vec![0; 1 << (GATE_BITS - 6)])
+    }
+
+    #[inline]
+    fn place(four: [u8; GATE_BYTES]) -> (usize, u64) {
+        let bit = u32::from_le_bytes(four).wrapping_mul(0x9e37_79b1) >> (32 - GATE_BITS);
         ((bit >> 6) as usize, 1 << (bit & 63))
     }
 
-    fn add(&mut self, hash: u64) {
-        let (index, bit) = Self::place(hash);
-        self.0[index] |= bit;
+    fn add(&mut self, stem: &[u8]) {
+        if let Some(four) = stem.first_chunk() {
+            let (index, bit) = Self::place(*four);
+            self.0[index] |= bit;
+        }
     }
 
-    fn may_hold(&self, (index, bit): (usize, u64)) -> bool {
-        self.0[index] & bit != 0
+    /// Whether a stem of at least [`MIN_INNER_BYTES`] may begin here.
+    #[inline]
+    fn opens(&self, bytes: &[u8]) -> bool {
+        bytes.first_chunk().is_some_and(|four| {
+            let (index, bit) = Self::place(*four);
+            self.0[index] & bit != 0
+        })
     }
 }
 
@@ -76,8 +117,9 @@ impl Hasher for Same {
 
 struct Table {
     /// What stems begin with, and where they end.
-    prefixes: Sieve,
-    ends: Sieve,
+    sieve: Sieve,
+    /// How those begin that may stand inside of a word.
+    inner: Gate,
     entries: HashMap<u64, Entry, BuildHasherDefault<Same>>,
     /// Bytes of the shortest that is one word.
     shortest: usize,
@@ -85,15 +127,14 @@ struct Table {
 
 impl Table {
     fn get(&self, hash: u64) -> Entry {
-        if self.ends.may_hold(Sieve::place(hash)) {
-            self.entries.get(&hash).copied().unwrap_or_default()
-        } else {
-            Entry::default()
+        if self.sieve.sets(hash) & ENDS == 0 {
+            return Entry::default();
         }
+        self.entries.get(&hash).copied().unwrap_or_default()
     }
 
     fn entry(&mut self, hash: u64) -> &mut Entry {
-        self.ends.add(hash);
+        self.sieve.add(hash, ENDS);
         self.entries.entry(hash).or_default()
     }
 }
@@ -127,8 +168,8 @@ fn lines() -> impl Iterator<Item = (u32, impl Iterator<Item = &'static str>)> {
 
 fn build() -> Table {
     let mut table = Table {
-        prefixes: Sieve::new(),
-        ends: Sieve::new(),
+        sieve: Sieve::new(),
+        inner: Gate::new(),
         entries: HashMap::default(),
         shortest: usize::MAX,
     };
@@ -153,7 +194,10 @@ fn add(table: &mut Table, stem: &str, bit: u32) {
     }
     table.shortest = table.shortest.min(last.len());
     for (at, _) in last.char_indices().skip(1) {
-        table.prefixes.add(hash(&last.as_bytes()[..at]));
+        table.sieve.add(hash(&last.as_bytes()[..at]), BEGINS);
+    }
+    if last.len() >= MIN_INNER_BYTES {
+        table.inner.add(last.as_bytes());
     }
     let entry = table.entry(hash(last.as_bytes()));
     if is_word {
@@ -167,20 +211,43 @@ fn add(table: &mut Table, stem: &str, bit: u32) {
 pub(crate) fn themes(word: &[u8], previous: u64, own: u64) -> u32 {
     let table = &*TABLE;
     let mut found = table.get(pair(previous, own)).word;
-    let starts = (0..word.len()).filter(|at| word[*at] & 0xC0 != 0x80);
-    for (n_starts, at) in starts.enumerate() {
+    found |= prefixes(table, word, 0, true);
+    if !word.is_ascii() {
+        found | inside(table, word)
+    } else if word.len() >= MIN_COMPOUND_BYTES {
+        found | inside_plain(table, word)
+    } else {
+        found
+    }
+}
+
+/// Themes of the long stems inside a word of ASCII.
+fn inside_plain(table: &Table, word: &[u8]) -> u32 {
+    let places = 1..=word.len() - MIN_INNER_BYTES;
+    let open = places.filter(|at| table.inner.opens(&word[*at..]));
+    open.fold(0, |found, at| {
+        found | prefixes(table, &word[at..], MIN_INNER_BYTES, false)
+    })
+}
+
+/// Themes of the stems inside a word, as its script has them.
+fn inside(table: &Table, word: &[u8]) -> u32 {
+    let mut found = 0;
+    let starts = (1..word.len()).filter(|at| word[*at] & 0xC0 != 0x80);
+    for (n_before, at) in starts.enumerate() {
         let rest = &word[at..];
         let least = match script(rest) {
-            _ if at == 0 => 0,
             Script::Unspaced => 0,
-            Script::Prefixing if n_starts <= 2 => 4,
+            Script::Prefixing if n_before <= 1 => 4,
             _ if word.len() >= MIN_COMPOUND_BYTES => MIN_INNER_BYTES,
             _ => break,
         };
         if rest.len() < least {
             break;
         }
-        found |= prefixes(table, rest, least, at == 0);
+        if least < MIN_INNER_BYTES || table.inner.opens(rest) {
+            found |= prefixes(table, rest, least, false);
+        }
     }
     found
 }
@@ -198,15 +265,15 @@ fn prefixes(table: &Table, bytes: &[u8], least: usize, is_start: bool) -> u32 {
         if rest.get(index + 1).is_some_and(|next| next & 0xC0 == 0x80) {
             continue;
         }
-        let place = Sieve::place(hash);
-        if table.ends.may_hold(place) {
+        let sets = table.sieve.sets(hash);
+        if sets & ENDS != 0 {
             let entry = table.entries.get(&hash).copied().unwrap_or_default();
             found |= entry.stem;
             if is_start && index + 1 == rest.len() {
                 found |= entry.word;
             }
         }
-        if !table.prefixes.may_hold(place) {
+        if sets & BEGINS == 0 {
             break;
         }
     }

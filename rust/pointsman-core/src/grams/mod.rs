@@ -139,19 +139,20 @@ impl Grams {
     }
 
     /// Adds an n-gram to the space being read, hashed as a user's or as an operator's.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // about as often as there are bytes, with a kind known at each place
     fn push(&mut self, hash: u64, kind: Kind, weight: f32, is_operator: bool) {
         const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-        let seed = (kind as u64 * 2 + u64::from(is_operator) + 1) << 56;
+        let seed = (kind as u64 * 2 + 1 + u64::from(is_operator)) << 56;
         let mixed = (hash ^ seed).wrapping_mul(GOLDEN);
         let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(GOLDEN);
         let bucket = (mixed >> (64 - BUCKET_BITS)) as u32;
-        if !self.met.is_new(bucket) {
-            return;
+        if self.met.is_new(bucket) {
+            let weight = weight * kind.weight();
+            let space = self.met.space() as usize;
+            self.sums_of_squares[space] += weight * weight;
+            self.items[space].push((bucket, weight));
         }
-        let weight = weight * kind.weight();
-        let space = self.met.space() as usize;
-        self.sums_of_squares[space] += weight * weight;
-        self.items[space].push((bucket, weight));
     }
 }
 
@@ -338,14 +339,21 @@ impl Words<'_> {
         }
     }
 
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as above
     fn push(&mut self, hash: u64, kind: Kind) {
         let is_operator = self.grams.met.space() == Space::System;
         self.grams.push(hash, kind, self.weight, is_operator);
         // What an operator asks for is said in the words a user would use.
         if is_operator && kind != Kind::Piece {
-            self.grams
-                .push(hash, kind, self.weight * SYSTEM_SHARE, false);
+            self.push_as_user(hash, kind);
         }
+    }
+
+    #[cold]
+    fn push_as_user(&mut self, hash: u64, kind: Kind) {
+        let weight = self.weight * SYSTEM_SHARE;
+        self.grams.push(hash, kind, weight, false);
     }
 }
 
