@@ -11,25 +11,20 @@ PACKAGE = Path(pointsman.__file__).parent
 # types, errors -> _native`.
 GROUND = {"_native", "types", "errors"}
 INSIDE = GROUND | {
-    "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning",
-    "spend", "keys",
+    "config", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning"
 }  # fmt: skip
 MAY_IMPORT = {
     "types": {"_native"},
     "errors": {"_native", "types"},
     "config": GROUND,
-    "protocols": GROUND,
-    "providers": GROUND | {"protocols"},
+    "providers": GROUND,
     "registry": GROUND | {"config", "providers"},
     "execution": GROUND | {"providers"},
     "cache": GROUND,
-    "spend": GROUND,
-    "keys": GROUND | {"spend"},
     "signals": GROUND | {"config"},
     "store": GROUND | {"config"},
     "observe": GROUND | {"config"},
     "learning": GROUND | {"config", "registry", "signals", "store"},
-    "simulate": GROUND | {"config", "providers"},
     "router": INSIDE,
     "gateway": INSIDE | {"router"},
     "cli": INSIDE | {"router", "gateway", "simulate"},
@@ -40,14 +35,10 @@ OUTSIDE = {
     "uvicorn": {"gateway", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "pydantic": {"config", "simulate"},
-    "numpy": {"learning", "cli"},
-    "pyarrow": {"learning", "store"},
-    "matplotlib": {"learning"},
+    "pydantic": {"config"},
     "yaml": {"config", "cli"},
     "pyreqwest": {"providers"},
     "httpx": {"providers", "cli"},
-    "sqlalchemy": {"store"},
 }
 
 

@@ -24,11 +24,8 @@ class Observers:
 
     def __init__(self) -> None:
         self._observers: tuple[Observer, ...] = ()
-
-    @property
-    def wants_answers(self) -> bool:
+        self.wants_answers = False
         """Whether any of them looks at answers, so that streams must be put together."""
-        return any(observer.wants_answers for observer in self._observers)
 
     def __bool__(self) -> bool:
         return bool(self._observers)
@@ -36,10 +33,7 @@ class Observers:
     def add(self, observer: Observer) -> None:
         """Tell this one too, from the next request on."""
         self._observers = (*self._observers, observer)
-
-    def remove(self, observer: Observer) -> None:
-        """Tell this one no more."""
-        self._observers = tuple(each for each in self._observers if each is not observer)
+        self.wants_answers = self.wants_answers or observer.wants_answers
 
     def tell(self, served: Served) -> None:
         """Tell every observer."""

@@ -1,4 +1,4 @@
-//! Decision ids: the time, then a hash of everything the decision depends on.
+//! Decision ids: the time, then a hash of what the decision depends on.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -37,9 +37,17 @@ impl Hash {
         self.0.update(&value.to_le_bytes());
     }
 
+    /// Of a long text its length and both ends, which are more than a decision reads of it.
     fn text(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.0.update(text.as_bytes());
+        const END_BYTES: usize = 16 * 1024;
+        let bytes = text.as_bytes();
+        self.number(bytes.len() as u64);
+        if bytes.len() <= 2 * END_BYTES {
+            self.0.update(bytes);
+        } else {
+            self.0.update(&bytes[..END_BYTES]);
+            self.0.update(&bytes[bytes.len() - END_BYTES..]);
+        }
     }
 
     fn texts<S: AsRef<str>>(&mut self, texts: &[S]) {
@@ -84,7 +92,6 @@ impl Hash {
         self.option(request.service_tier.as_ref());
         self.texts(&request.parameters);
         self.list(request.allowed_models.as_ref());
-        self.list(request.permitted_models.as_ref());
         self.option(request.tenant.as_ref());
         self.option(request.session_id.as_ref());
         self.constraints(request);

@@ -1,28 +1,24 @@
 //! [`Router`]: features, axes, predictions, feasibility and choice, in that order.
 
-mod outlook;
-mod sweep;
-
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::belief::Beliefs;
 use crate::catalog::{Catalog, Deployment, Tier};
-use crate::classify::Facts;
+use crate::classify::{Facts, classify};
 use crate::decision::{Assessment, Decision, Infeasible, Verdict};
 use crate::embed::Embedding;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::features::Features;
 use crate::heads;
 use crate::identity::decision_id;
-use crate::learned::{Learned, Outcome, Task};
+use crate::learned::{FeatureVector, Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
-use crate::policy::{self, Candidate, Choice};
+use crate::policy::{self, Candidate, Chance, Choice, Limits};
 use crate::request::Request;
-use crate::session::Sessions;
+use crate::session::{Chain, Sessions};
 use crate::stems;
 use crate::tokens::{self, TokenFamily};
-use outlook::Outlook;
-pub use sweep::Sweep;
 
 /// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically, no lock is held while scoring.
 ///
@@ -257,28 +253,45 @@ impl Table {
         now_s: f64,
         seed: u64,
     ) -> Result<Verdict, Error> {
+        if request.conversation.is_empty() {
+            return Err(ErrorKind::EmptyConversation.into());
+        }
         let catalog = &self.catalog;
-        let limits = outlook::resolve(self, request)?;
+        let limits = Limits::resolve(catalog, request)?;
         let decision_id = decision_id(catalog.version(), request, now_s, seed)?;
-        let mut outlook = Outlook::new(self, request, limits, sessions, now_s)?;
-        let choice = outlook.choose(self, seed)?;
-        let Outlook {
-            profile, limits, ..
-        } = &outlook;
+        let features = Features::extract(request);
+        let profile = classify(&features, &facts(request));
+        let vector = FeatureVector::new(&features, request.vector.as_deref())?;
+        let task_name = limits.task.as_deref();
+        let task = Task::new(&profile, task_name, features.foreign_share(), &vector);
+        let mut beliefs = self.believe(&task, now_s)?;
+        let chain = Chain::of(request);
+        if let Some(chain) = &chain {
+            beliefs.warm_up(catalog, read(sessions).warmth(chain, now_s));
+        }
+        let mut candidates = policy::predict(catalog, &limits, &beliefs.each);
+        let rejections =
+            policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
+        let chance = Chance {
+            seed,
+            min_propensity: limits.min_propensity,
+            n_rewards: beliefs.n_rewards,
+        };
+        let choice = policy::choose(catalog, &profile, &limits, &mut candidates, chance)?;
         let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
         let assessment = Assessment {
             decision_id,
             catalog: Arc::clone(catalog),
+            profile,
+            features: vector,
             output_tokens: limits
                 .max_output_tokens
                 .map_or(prior, |limit| prior.capped(limit)),
-            baseline: baseline(catalog, &outlook.candidates),
-            profile: outlook.profile,
-            features: outlook.vector,
-            limits: outlook.limits,
-            candidates: outlook.candidates,
-            rejections: outlook.rejections,
-            prefix: outlook.chain.map(|chain| chain.prefix()),
+            baseline: baseline(catalog, &candidates),
+            limits,
+            candidates,
+            rejections,
+            prefix: chain.map(|chain| chain.prefix()),
         };
         Ok(verdict(assessment, choice))
     }

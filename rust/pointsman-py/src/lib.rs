@@ -12,7 +12,6 @@ mod error;
 mod outcome;
 mod pacer;
 mod request;
-mod sweep;
 
 use pyo3::prelude::*;
 

@@ -77,7 +77,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Measures the request; `O(bytes)` up to a flat cap of 32 KiB read, plus `O(messages)`.
+    /// Measures the request; `O(bytes)` up to a flat cap of some 16 KiB read, plus `O(messages)`.
     ///
     /// # Example
     ///

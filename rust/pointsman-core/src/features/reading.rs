@@ -13,7 +13,7 @@ use super::themes::Themes;
 use super::{Language, Measure, N_DENSE, N_MEASURES};
 
 /// Bytes read of one conversation, newest first; what lies beyond is only measured by its length.
-const BYTES_READ: usize = 28 * 1024;
+const BYTES_READ: usize = 8 * 1024;
 /// Bytes of it whose tokens are counted; the rest is taken to be as dense.
 const BYTES_COUNTED: usize = 12 * 1024;
 /// A sample smaller than this says too little of a text's density.

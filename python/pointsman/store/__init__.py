@@ -1,1 +1,0 @@
-"""What must not be lost: the decision log, feedback, what was learned; in SQLite or PostgreSQL."""
