@@ -20,6 +20,8 @@ __all__ = [
     "NoFeasibleDeployment",
     "Pacer",
     "PointsmanError",
+    "Refusal",
+    "Ticket",
     "UnknownName",
     "__version__",
     "axis_features",
@@ -74,6 +76,12 @@ class Catalog:
     @property
     def models(self) -> list[str]:
         """Names of the models, in catalog order."""
+    def context_window(self, deployment: str) -> int:
+        """Tokens of input and output together that the deployment's model takes.
+
+        Raises:
+            UnknownName: No such deployment.
+        """
     def __len__(self) -> int:
         """Number of deployments."""
     def cost_nano_usd(
@@ -125,7 +133,10 @@ class Decision:
         """Why the chosen one won, in one ASCII line (fit for an HTTP header)."""
     @property
     def propensity(self) -> float:
-        """Probability with which the policy chose this deployment, in (0, 1]; 1 unless it explores."""
+        """Probability with which the policy chose this deployment, in (0, 1].
+
+        1 unless it explores, or several deployments of the model share its load.
+        """
     @property
     def confidence(self) -> float:
         """Probability that the chosen deployment's quality meets the need, in [0, 1]."""
@@ -165,6 +176,8 @@ class Decision:
         """Model of a deployment of the catalog this was decided on."""
     def provider_of(self, deployment: str) -> str:
         """Provider of a deployment of the catalog this was decided on."""
+    def n_tokens_of(self, deployment: str) -> int:
+        """Input and output tokens expected of a call, for `Core.begin`; 0 of an unknown deployment."""
     def answered_by(self, entry_id: str, *, is_exact: bool, similarity: float) -> Decision:
         """The same decision, carried out by a kept answer: strategy `cache`, the same id."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
@@ -181,6 +194,34 @@ class Infeasible:
         """The binding constraint's reason code, e.g. `latency_sla`."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
         """The Decision of the HTTP contract with null choice, as UTF-8 JSON."""
+
+@final
+class Ticket:
+    """Leave to call a deployment; give it back with `Core.end`, whatever becomes of the call."""
+
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def is_probe(self) -> bool:
+        """Whether this call decides if a deployment that failed is well again."""
+
+@final
+class Refusal:
+    """A deployment may not be called now."""
+
+    @property
+    def cause(
+        self,
+    ) -> Literal["breaker", "retry_after", "requests_per_min", "tokens_per_min", "concurrency"]: ...
+    @property
+    def limit(self) -> float:
+        """What the cause allows: 0 seconds, so many requests or tokens, so many calls under way."""
+    @property
+    def value(self) -> float:
+        """What was seen, in the same unit: seconds until it ends, or what this call would need."""
+    @property
+    def ends_in_s(self) -> float | None:
+        """Seconds until it ends; `None`: when a call under way ends."""
 
 @final
 class Pacer:
@@ -239,6 +280,78 @@ class Core:
 
         Raises:
             InvalidInput, UnknownName: As `decide`; the message names the request's index.
+        """
+    def begin(self, deployment: str, *, n_tokens: int, now_s: float) -> Ticket | Refusal:
+        """Ask leave to call a deployment, and reserve a request and tokens under its rate limits.
+
+        Args:
+            deployment: Its name.
+            n_tokens: Input and output tokens expected, as `Decision.n_tokens_of`.
+            now_s: Unix time, seconds.
+
+        Raises:
+            UnknownName: No such deployment.
+            InvalidInput: A time that is not finite.
+        """
+    def first_token(self, ticket: Ticket, ttft_ms: float, *, now_s: float) -> None:
+        """Learn the time to first token of a stream that has just begun to answer.
+
+        Raises:
+            InvalidInput: A number that is negative or not finite.
+        """
+    def end(
+        self,
+        ticket: Ticket,
+        result: Literal["answered", "failed", "rate_limited", "rejected", "abandoned"],
+        *,
+        now_s: float,
+        ttft_ms: float | None = None,
+        latency_ms: float | None = None,
+        n_output_tokens: int | None = None,
+        n_tokens: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> Literal["open", "closed"] | None:
+        """Learn how a call ended. A ticket counts once; a second time it changes nothing.
+
+        Args:
+            ticket: From `begin`.
+            result: `rejected`: for what the caller sent; `abandoned`: nobody waited for the end.
+            now_s: Unix time, seconds.
+            ttft_ms: Time to first token, if `first_token` was not told it.
+            latency_ms: Time the call took.
+            n_output_tokens: With `latency_ms`, to estimate the time to first token of an answer in one piece.
+            n_tokens: Input and output tokens the provider counted.
+            retry_after_s: Seconds the provider asks to stay away.
+
+        Returns:
+            The breaker's new phase, if this changed it.
+
+        Raises:
+            InvalidInput: An unknown result, a number that is negative or not finite.
+        """
+    def learn_limits(
+        self,
+        deployment: str,
+        *,
+        requests: tuple[float | None, float | None, float | None],
+        tokens: tuple[float | None, float | None, float | None],
+        now_s: float,
+    ) -> None:
+        """Learn what an answer's headers say of the rate limits.
+
+        Each is (limit, remaining, seconds until all are back), `None` where nothing is said.
+
+        Raises:
+            UnknownName: No such deployment.
+            InvalidInput: A number that is negative or not finite.
+        """
+    def health(self, *, now_s: float) -> bytes:
+        """The state of every deployment, in the catalog's order, as a JSON list (`DeploymentState`)."""
+    def configure_health(self, settings: bytes) -> None:
+        """Take settings of health, a JSON object (`HealthSettings` of the core); what was seen stays.
+
+        Raises:
+            InvalidInput: An unknown setting, a value outside its range.
         """
     def observe(self, outcome: Outcome, *, now_s: float) -> None:
         """Learn what came of a call: speed per deployment, length per model, quality per slice. About 4 us.

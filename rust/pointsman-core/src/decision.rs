@@ -135,7 +135,7 @@ impl Decision {
         &self.reason
     }
 
-    /// Probability with which the policy chose this deployment; 1 unless it explores.
+    /// Probability with which the policy chose this deployment; 1 unless it explores or several share a load.
     pub fn propensity(&self) -> f64 {
         self.predicted().propensity
     }
@@ -153,6 +153,14 @@ impl Decision {
     /// Every candidate, in the catalog's order.
     pub fn candidates(&self) -> &[Candidate] {
         &self.assessment.candidates
+    }
+
+    /// Input and output tokens expected of a call of the deployment; 0 of one that the catalog does not hold.
+    pub fn n_tokens_of(&self, deployment: &str) -> u64 {
+        let assessment = &self.assessment;
+        let index = assessment.catalog.deployment_index(deployment);
+        let n_choices = assessment.limits.n_choices;
+        index.map_or(0, |index| assessment.candidates[index].n_tokens(n_choices))
     }
 
     /// What the request is.

@@ -94,6 +94,9 @@ struct CandidateRecord<'a> {
     n_cached_input_tokens: u64,
     #[serde(flatten)]
     predicted: PredictedRecord,
+    /// How much dearer than its cost its health makes it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pressure: f64,
     score: Option<f64>,
     propensity: Option<f64>,
     rejected_by: Vec<RejectionRecord<'a>>,
@@ -107,6 +110,9 @@ struct RejectionRecord<'a> {
     value: BoundRecord<'a>,
     /// How far the value lies on the right side of the limit; below 0, null where it is no number.
     slack: Option<f64>,
+    /// Seconds until it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_in_s: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -149,6 +155,11 @@ impl Serialize for BoundRecord<'_> {
             ),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn sequence<'a, S: Serializer>(
@@ -298,6 +309,7 @@ fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
         n_input_tokens: candidate.n_input_tokens,
         n_cached_input_tokens: candidate.n_cached_input_tokens,
         predicted: predicted(assessment, index),
+        pressure: candidate.pressure,
         score: candidate.is_feasible().then_some(candidate.score_usd),
         propensity: candidate.is_feasible().then_some(candidate.propensity),
         rejected_by: rejections
@@ -315,6 +327,7 @@ fn rejection<'a>(assessment: &'a Assessment, rejection: &Rejection) -> Rejection
         limit: bound(rejection.limit),
         value: bound(rejection.value),
         slack: rejection.slack(),
+        ends_in_s: rejection.ends_in_s,
     }
 }
 

@@ -1,6 +1,8 @@
 //! [`Router`]: features, axes, predictions, feasibility and choice, in that order.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+mod calls;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::belief::Beliefs;
 use crate::catalog::{Catalog, Deployment, Tier};
@@ -10,6 +12,7 @@ use crate::embed::Embedding;
 use crate::error::{Error, ErrorKind};
 use crate::features::Features;
 use crate::heads;
+use crate::health::{Health, HealthSettings};
 use crate::identity::decision_id;
 use crate::learned::{FeatureVector, Learned, Outcome, Task};
 use crate::length::OutputTokens;
@@ -54,6 +57,7 @@ pub struct Router {
 struct Table {
     catalog: Arc<Catalog>,
     learned: RwLock<Learned>,
+    health: Mutex<Health>,
 }
 
 impl Router {
@@ -69,8 +73,9 @@ impl Router {
         tokens::prepare(TokenFamily::O200k);
         let _ = Embedding::builtin(); // Loads it; no error with the data this crate ships.
         let learned = Learned::new(&catalog)?;
+        let health = Health::new(&catalog, HealthSettings::default());
         Ok(Self {
-            table: RwLock::new(Arc::new(Table::new(catalog, learned))),
+            table: RwLock::new(Arc::new(Table::new(catalog, learned, health))),
             sessions: RwLock::default(),
         })
     }
@@ -92,7 +97,8 @@ impl Router {
             // Held throughout: an outcome that came in between would be lost with the old table.
             let mut table = write(&self.table);
             let learned = read(&table.learned).adapted(&table.catalog, &catalog)?;
-            std::mem::replace(&mut *table, Arc::new(Table::new(catalog, learned)))
+            let health = lock(&table.health).adapted(&catalog);
+            std::mem::replace(&mut *table, Arc::new(Table::new(catalog, learned, health)))
         };
         drop(old); // Possibly the last reference: freed outside the lock.
         Ok(())
@@ -226,11 +232,16 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Table {
-    fn new(catalog: Arc<Catalog>, learned: Learned) -> Self {
+    fn new(catalog: Arc<Catalog>, learned: Learned, health: Health) -> Self {
         Self {
             catalog,
             learned: RwLock::new(learned),
+            health: Mutex::new(health),
         }
     }
 
@@ -270,14 +281,29 @@ impl Table {
             beliefs.warm_up(catalog, read(sessions).warmth(chain, now_s));
         }
         let mut candidates = policy::predict(catalog, &limits, &beliefs.each);
-        let rejections =
-            policy::reject(catalog, &profile, features.needs, &limits, &mut candidates);
+        let conditions = lock(&self.health)
+            .conditions(|index| candidates[index].n_tokens(limits.n_choices), now_s);
+        let rejections = policy::reject(
+            catalog,
+            &profile,
+            features.needs,
+            &limits,
+            conditions.as_deref(),
+            &mut candidates,
+        );
         let chance = Chance {
             seed,
             min_propensity: limits.min_propensity,
             n_rewards: beliefs.n_rewards,
         };
-        let choice = policy::choose(catalog, &profile, &limits, &mut candidates, chance)?;
+        let choice = policy::choose(
+            catalog,
+            &profile,
+            &limits,
+            &rejections,
+            &mut candidates,
+            chance,
+        )?;
         let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
         let assessment = Assessment {
             decision_id,

@@ -64,7 +64,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
         "byte_map" | "bytes" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
-        | "learn_error" | "logistic" => &[],
+        | "learn_error" | "logistic" | "splitmix" => &[],
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
         "stems" => &["lexicon"],
         "grams" => &["stems"],
@@ -113,16 +113,19 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "cost" => &["catalog"],
         "catalog" => &["quality", "tokens"],
         "identity" | "session" => &["request"],
+        "health" => &["catalog", "learn_error", "splitmix"],
         "policy" => &[
             "belief",
             "catalog",
             "cost",
+            "health",
             "latency",
             "learn_error",
             "length",
             "profile",
             "quality",
             "request",
+            "splitmix",
         ],
         "decision" => &[
             "catalog", "learned", "length", "plan", "policy", "profile", "session",

@@ -41,6 +41,11 @@ impl PyCatalog {
             .collect()
     }
 
+    fn context_window(&self, deployment: &str) -> Result<u64, CoreError> {
+        let deployment = self.0.deployment(deployment)?;
+        Ok(self.0.model_of(deployment).context_window)
+    }
+
     fn __len__(&self) -> usize {
         self.0.deployments().len()
     }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use pointsman_core::health::Phase;
 use pointsman_core::{Request, Router, Verdict};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::PyBytes;
 
+use crate::calls::{self, News, PyRefusal, PyTicket, Seen};
 use crate::catalog::PyCatalog;
 use crate::decision::PyDecision;
 use crate::error::{CoreError, no_feasible};
@@ -41,6 +43,85 @@ impl PyCore {
     fn observe(&self, outcome: &Bound<'_, PyAny>, now_s: f64) -> PyResult<()> {
         let outcome = outcome::extract(outcome)?;
         Ok(self.0.observe(&outcome, now_s).map_err(CoreError)?)
+    }
+
+    #[pyo3(signature = (deployment, *, n_tokens, now_s))]
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        deployment: &str,
+        n_tokens: u64,
+        now_s: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let begun = self
+            .0
+            .begin(deployment, n_tokens, now_s)
+            .map_err(CoreError)?;
+        Ok(match begun {
+            Ok(ticket) => Bound::new(py, PyTicket::new(ticket, deployment.to_owned()))?.into_any(),
+            Err(refusal) => Bound::new(py, PyRefusal(refusal))?.into_any(),
+        })
+    }
+
+    #[pyo3(signature = (ticket, ttft_ms, *, now_s))]
+    fn first_token(
+        &self,
+        ticket: &Bound<'_, PyTicket>,
+        ttft_ms: f64,
+        now_s: f64,
+    ) -> Result<(), CoreError> {
+        Ok(self.0.first_token(&ticket.get().ticket, ttft_ms, now_s)?)
+    }
+
+    #[pyo3(signature = (ticket, result, *, now_s, ttft_ms=None, latency_ms=None, n_output_tokens=None, n_tokens=None,
+        retry_after_s=None))]
+    #[allow(clippy::too_many_arguments)] // A keyword each in Python.
+    fn end(
+        &self,
+        ticket: &Bound<'_, PyTicket>,
+        result: &str,
+        now_s: f64,
+        ttft_ms: Option<f64>,
+        latency_ms: Option<f64>,
+        n_output_tokens: Option<u64>,
+        n_tokens: Option<u64>,
+        retry_after_s: Option<f64>,
+    ) -> PyResult<Option<&'static str>> {
+        let seen = Seen {
+            ttft_ms,
+            latency_ms,
+            n_output_tokens,
+            n_tokens,
+            retry_after_s,
+        };
+        let PyTicket { ticket: given, .. } = ticket.get();
+        let end = calls::call_end(&self.0, given, result, &seen, now_s)?;
+        if !ticket.get().give_back() {
+            return Ok(None);
+        }
+        let phase = self.0.end(given, &end, now_s).map_err(CoreError)?;
+        Ok(phase.map(Phase::name))
+    }
+
+    #[pyo3(signature = (deployment, *, requests, tokens, now_s))]
+    fn learn_limits(
+        &self,
+        deployment: &str,
+        requests: News,
+        tokens: News,
+        now_s: f64,
+    ) -> Result<(), CoreError> {
+        let (requests, tokens) = (calls::news(requests), calls::news(tokens));
+        Ok(self.0.learn_limits(deployment, &requests, &tokens, now_s)?)
+    }
+
+    #[pyo3(signature = (*, now_s))]
+    fn health<'py>(&self, py: Python<'py>, now_s: f64) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.health_json(now_s))
+    }
+
+    fn configure_health(&self, settings: &[u8]) -> Result<(), CoreError> {
+        Ok(self.0.configure_health_json(settings)?)
     }
 
     fn save<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

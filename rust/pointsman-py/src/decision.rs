@@ -151,6 +151,10 @@ impl PyDecision {
         Ok(&catalog.model_of(catalog.deployment(deployment)?).name)
     }
 
+    fn n_tokens_of(&self, deployment: &str) -> u64 {
+        self.0.n_tokens_of(deployment)
+    }
+
     fn provider_of(&self, deployment: &str) -> Result<&str, CoreError> {
         let catalog = self.0.catalog();
         Ok(&catalog.provider_of(catalog.deployment(deployment)?).name)

@@ -5,6 +5,7 @@
 mod axes;
 mod cache;
 mod cache_view;
+mod calls;
 mod catalog;
 mod core;
 mod decision;
@@ -24,6 +25,8 @@ mod _native {
     use super::cache::{PyCache, PyHit, PyMiss};
     #[pymodule_export]
     use super::cache_view::{PyCacheStats, PyEntry};
+    #[pymodule_export]
+    use super::calls::{PyRefusal, PyTicket};
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]

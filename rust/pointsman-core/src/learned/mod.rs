@@ -16,7 +16,7 @@ pub use vector::FeatureVector;
 use crate::belief::{Belief, Beliefs};
 use crate::catalog::{Capability, Catalog, Deployment, Model};
 use crate::error::Error;
-use crate::latency_model::LatencyModel;
+use crate::latency_model::{LatencyModel, Speed};
 use crate::learn_error::LearnError;
 use crate::length::OutputTokens;
 use crate::length_model::LengthModel;
@@ -312,6 +312,11 @@ impl Learned {
             self.n_given = n_given;
         }
         Ok(())
+    }
+
+    /// The speed expected of a deployment.
+    pub(crate) fn speed(&self, index: usize, now_s: f64) -> Speed {
+        self.speeds[index].predict(now_s)
     }
 
     /// The first moment at which a cached speed is out of date.

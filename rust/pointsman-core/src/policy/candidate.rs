@@ -7,6 +7,7 @@ use super::score::overage;
 use crate::belief::Belief;
 use crate::catalog::{Catalog, Deployment};
 use crate::cost::{NANO_USD_PER_USD, Tokens, interactive_cost_nano_usd};
+use crate::health::Condition;
 use crate::latency::Latency;
 use crate::length::OutputTokens;
 use crate::quality::Quality;
@@ -28,6 +29,10 @@ pub struct Candidate {
     pub n_input_tokens: u64,
     /// Those of them expected in the provider's prompt cache, because the session was there a moment ago.
     pub n_cached_input_tokens: u64,
+    /// How much dearer than `cost_usd` its health makes it, >= 0: load, slowness, failures, limits nearly used up.
+    pub pressure: f64,
+    /// Peak-EWMA of its time to first token, times the calls under way and one more, milliseconds; 0 if all are idle.
+    pub(crate) load_ms: f64,
     /// What the policy ranks by, in US dollars; NaN while infeasible.
     pub score_usd: f64,
     /// Probability with which the policy chooses this one; 0 while infeasible.
@@ -38,6 +43,21 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// Input and output tokens expected of a call, to be reserved under a rate limit.
+    pub fn n_tokens(&self, n_choices: u32) -> u64 {
+        let n_output = self.output_tokens.mean * f64::from(n_choices);
+        self.n_input_tokens.saturating_add(n_output.round() as u64)
+    }
+
+    /// Takes what is known of its health.
+    pub(super) fn strain(&mut self, condition: &Condition) {
+        self.pressure = condition.pressure;
+        // Nobody called it yet: as slow as it may be.
+        let seen_ms = Some(condition.peak_ms).filter(|peak_ms| *peak_ms > 0.0);
+        let peak_ms = seen_ms.unwrap_or(self.latency.ttft_p95_ms);
+        self.load_ms = peak_ms * (f64::from(condition.n_pending) + 1.0);
+    }
+
     /// Whether no constraint rejects it.
     pub fn is_feasible(&self) -> bool {
         self.rejections.is_empty()
@@ -74,6 +94,8 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
             output_tokens,
             n_input_tokens: tokens.n_input,
             n_cached_input_tokens: tokens.n_cached_input,
+            pressure: 0.0,
+            load_ms: 0.0,
             score_usd: f64::NAN,
             propensity: 0.0,
             rejections: 0..0,

@@ -2,10 +2,12 @@
 
 use super::candidate::Candidate;
 use super::chance::{self, Chance};
+use super::feasible::Rejection;
 use super::incumbent::{self, Bar};
 use super::limits::Limits;
 use super::order::Order;
 use super::score::Need;
+use super::spread;
 use crate::catalog::Catalog;
 use crate::learn_error::LearnError;
 use crate::profile::TaskProfile;
@@ -25,11 +27,14 @@ pub(crate) fn choose(
     catalog: &Catalog,
     profile: &TaskProfile,
     limits: &Limits,
+    rejections: &[Rejection],
     candidates: &mut [Candidate],
     chance: Chance,
 ) -> Result<Option<Choice>, LearnError> {
     let mut ranking = Vec::with_capacity(candidates.len());
     ranking.extend((0..candidates.len()).filter(|index| candidates[*index].is_feasible()));
+    let explores = limits.explores && !ranking.is_empty();
+    let wait = wait(candidates, rejections, &mut ranking);
     let quality = |candidate: &Candidate| candidate.quality.mean;
     let Some(best) = best(candidates, &ranking, quality) else {
         return Ok(None);
@@ -57,12 +62,17 @@ pub(crate) fn choose(
             weights: limits.weights,
         };
         // Where quality has a price, to explore is to try challengers: no incumbent is kept then.
-        if !(limits.explores && matches!(need, Need::Worth { .. })) {
+        if !(explores && matches!(need, Need::Worth { .. })) {
             order.defend(&mut ranking, bar, &mut reason);
         }
-        if limits.explores {
-            propensities = order.explore(&mut ranking, need, chance, &mut reason)?;
-        }
+        propensities = if explores {
+            order.explore(&mut ranking, need, chance, &mut reason)?
+        } else {
+            order.spread(&mut ranking, need, chance.seed, &mut reason)
+        };
+    }
+    if let Some(wait) = wait {
+        reason = format!("{wait}; then: {reason}");
     }
     let need = sufficient(need, floor, candidates, &ranking);
     candidates[ranking[0]].propensity = 1.0;
@@ -77,6 +87,34 @@ pub(crate) fn choose(
         need,
         reason,
     }))
+}
+
+/// Where nobody is feasible now: ranks those that only their health keeps away, and says until when.
+fn wait(
+    candidates: &[Candidate],
+    rejections: &[Rejection],
+    ranking: &mut Vec<usize>,
+) -> Option<String> {
+    if !ranking.is_empty() {
+        return None;
+    }
+    let of = |index: usize| &rejections[candidates[index].rejections.clone()];
+    let will_return = |index: &usize| of(*index).iter().all(Rejection::is_passing);
+    ranking.extend((0..candidates.len()).filter(will_return));
+    if ranking.is_empty() {
+        return None;
+    }
+    let ends = ranking
+        .iter()
+        .filter_map(|index| of(*index).first()?.ends_in_s);
+    let when = ends.min_by(f64::total_cmp).map_or_else(
+        || "when a call under way ends".to_owned(),
+        |ends_in_s| format!("in {ends_in_s:.1} s"),
+    );
+    Some(format!(
+        "none of {} is available, the first is {when}",
+        ranking.len()
+    ))
 }
 
 /// The best quality of these candidates, if there are any.
@@ -131,6 +169,31 @@ impl Order<'_> {
                 bar.tolerance
             );
         }
+    }
+
+    /// Lets the siblings of the first share its load, and says so in the reason.
+    fn spread(
+        &self,
+        ranking: &mut [usize],
+        need: Need,
+        seed: u64,
+        reason: &mut String,
+    ) -> Vec<(usize, f64)> {
+        let deployments = self.catalog.deployments();
+        let first = ranking[0];
+        let is_sibling = |index: usize| {
+            deployments[index].model == deployments[first].model
+                && self.candidates[index].quality.mean >= need.value()
+        };
+        let peers = self.peers(ranking);
+        let weights = self.limits.weights;
+        let propensities = spread::spread(peers, self.candidates, weights, seed, is_sibling);
+        if ranking[0] != first {
+            let name = &deployments[first].name;
+            reason.push_str("; shares the load of ");
+            reason.extend(name.escape_default());
+        }
+        propensities
     }
 
     /// Draws the first, and says so in the reason if that is another; gives the propensities.

@@ -3,6 +3,7 @@
 use super::candidate::Candidate;
 use super::limits::{Limits, ProviderList};
 use crate::catalog::{Capabilities, Capability, Catalog, DataCollection, Deployment, Tier};
+use crate::health::{Cause, Condition, Refusal};
 use crate::profile::{LatencyClass, TaskProfile};
 
 /// Why a candidate was rejected: the closed list of the HTTP contract.
@@ -83,9 +84,16 @@ pub(crate) struct Rejection {
     pub(crate) field: &'static str,
     pub(crate) limit: Bound,
     pub(crate) value: Bound,
+    /// Seconds until it ends by itself, where that is known.
+    pub(crate) ends_in_s: Option<f64>,
 }
 
 impl Rejection {
+    /// Whether it ends by itself: the deployment is unwell or its rate limit is used up.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.code, ReasonCode::Health | ReasonCode::RateLimit)
+    }
+
     /// How far the value is on the right side of the limit, in the field's unit: below 0, `None` where it is no number.
     pub(crate) fn slack(&self) -> Option<f64> {
         match (self.limit, self.value) {
@@ -101,13 +109,15 @@ pub(crate) fn reject(
     profile: &TaskProfile,
     needs: Capabilities,
     limits: &Limits,
+    conditions: Option<&[Condition]>,
     candidates: &mut [Candidate],
 ) -> Vec<Rejection> {
     let floor_like = limits.floor_like(catalog, profile, candidates);
     let mut list = List {
         rejections: Vec::with_capacity(2 * candidates.len()),
     };
-    for (candidate, deployment) in candidates.iter_mut().zip(catalog.deployments()) {
+    let places = candidates.iter_mut().zip(catalog.deployments());
+    for (index, (candidate, deployment)) in places.enumerate() {
         let start = list.rejections.len();
         list.latency(candidate, limits);
         list.quality(candidate, limits, floor_like);
@@ -121,6 +131,13 @@ pub(crate) fn reject(
         list.allowed(deployment, limits, profile.latency.label);
         list.providers(deployment, limits);
         list.terms(catalog, deployment, limits);
+        if let Some(condition) = conditions.map(|conditions| &conditions[index]) {
+            candidate.strain(condition);
+            condition
+                .refusal
+                .iter()
+                .for_each(|refusal| list.health(refusal));
+        }
         candidate.rejections = start..list.rejections.len();
     }
     list.rejections
@@ -137,7 +154,22 @@ impl List {
             field,
             limit,
             value,
+            ends_in_s: None,
         });
+    }
+
+    fn health(&mut self, refusal: &Refusal) {
+        let code = match refusal.cause {
+            Cause::RetryAfter | Cause::RequestsPerMin | Cause::TokensPerMin => {
+                ReasonCode::RateLimit
+            }
+            Cause::Breaker | Cause::Concurrency => ReasonCode::Health,
+        };
+        let (limit, value) = (Bound::Number(refusal.limit), Bound::Number(refusal.value));
+        self.add(code, refusal.cause.name(), limit, value);
+        if let Some(last) = self.rejections.last_mut() {
+            last.ends_in_s = refusal.ends_in_s;
+        }
     }
 
     fn above(&mut self, code: ReasonCode, field: &'static str, limit: Option<f64>, value: f64) {

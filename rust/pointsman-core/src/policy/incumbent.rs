@@ -80,6 +80,8 @@ mod tests {
             overage_s: 0.0,
             n_input_tokens: 0,
             n_cached_input_tokens: 0,
+            pressure: 0.0,
+            load_ms: 0.0,
             score_usd: 0.0,
             propensity: 0.0,
             rejections: 0..0,

@@ -181,6 +181,10 @@ fn help(name: &str, rejection: &Rejection) -> String {
         (_, "service_tier") => {
             "ask for another service_tier, or add a deployment of this one".to_owned()
         }
+        (ReasonCode::Health | ReasonCode::RateLimit, _) => rejection.ends_in_s.map_or_else(
+            || "ask again when a call under way has ended".to_owned(),
+            |ends_in_s| format!("ask again in {} s", rounded_up(ends_in_s)),
+        ),
         _ => format!("loosen provider.{field} or drop it"),
     };
     format!("{nearest}{remedy}")

@@ -11,6 +11,7 @@ mod limits;
 mod order;
 mod reason;
 mod score;
+mod spread;
 
 pub use candidate::Candidate;
 pub(crate) use candidate::predict;

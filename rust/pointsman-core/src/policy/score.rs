@@ -1,6 +1,6 @@
 //! The dial and the score: how quality trades for money (science.md 2.5), in US dollars.
 //!
-//! `score = worth(quality) - (1 + budget_price) * cost - latency_value * E[(latency - limit)+]`. What a quality is
+//! `score = worth(quality) - (1 + budget_price) * cost * (1 + pressure) - latency_value * E[(latency - limit)+]`. What a quality is
 //! worth is the caller's dial: so much per unit, or nothing above a need and everything below it.
 
 use super::candidate::Candidate;
@@ -101,9 +101,18 @@ impl Weights {
     /// What taking the candidate costs, money and waiting together, in US dollars.
     pub(super) fn outlay_usd(self, candidate: &Candidate) -> f64 {
         let waiting_usd = self.latency_value_usd_per_s * candidate.overage_s;
-        (1.0 + self.budget_price) * candidate.cost_usd + waiting_usd
+        (1.0 + self.budget_price) * candidate.cost_usd + waiting_usd + self.strain_usd(candidate)
+    }
+
+    /// What its health adds to the outlay, in US dollars; 0 if it is idle and well.
+    pub(super) fn strain_usd(self, candidate: &Candidate) -> f64 {
+        let price_usd = (1.0 + self.budget_price) * candidate.cost_usd;
+        candidate.pressure * price_usd.max(MIN_STRAINED_USD)
     }
 }
+
+/// What a call counts for at least where health weighs, in US dollars, so that those that are free share their load.
+const MIN_STRAINED_USD: f64 = 1e-7;
 
 /// The standard normal deviate of the 95th percentile.
 const Z_95: f64 = 1.645;
