@@ -8,7 +8,7 @@ unexport CONDA_PREFIX
 export PIP_QUIET := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A wheel built from source on a developer's machine may not ask for a debug core: it is 10x slower.
-MATURIN := $(BIN)/maturin develop --quiet --release --extras gateway
+MATURIN := $(BIN)/maturin develop --quiet --release --extras gateway,signals
 
 .DEFAULT_GOAL := help
 

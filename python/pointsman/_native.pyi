@@ -353,6 +353,27 @@ class Core:
         Raises:
             InvalidInput: An unknown setting, a value outside its range.
         """
+    def sweep_many(
+        self, requests: Sequence[Request], quality_values_usd: Sequence[float], *, now_s: float, seed: int
+    ) -> tuple[bytes, bytes, bytes]:
+        """Decide each request once for every value of a unit of quality; for offline scoring, off the GIL.
+
+        The text is read and the predictions are made once a request; its own dial is not looked at. Request i
+        uses seed + i.
+
+        Args:
+            requests: What is asked, n of them.
+            quality_values_usd: What a unit of quality is worth, US dollars, in [0, 1e9]; k of them.
+            now_s: Unix time, seconds.
+            seed: As for `decide`.
+
+        Returns:
+            Arrays in native byte order: predicted quality and predicted cost in US dollars (float64, n x
+            deployments), and the place of the chosen deployment (int32, n x k; -1: none is feasible).
+
+        Raises:
+            InvalidInput, UnknownName: As `decide_many`.
+        """
     def observe(self, outcome: Outcome, *, now_s: float) -> None:
         """Learn what came of a call: speed per deployment, length per model, quality per slice. About 4 us.
 

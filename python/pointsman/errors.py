@@ -9,6 +9,7 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
     ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says why
     ├── ConfigError (ValueError)       a config file or environment that cannot be used
     ├── RequestError (ValueError)      a request that cannot be understood; names the parameter
+    ├── StoreUnavailable               the store's database cannot be read now; requests do not need it
     └── ProviderError                  the upstream failed; says whether another try may succeed
         ├── ProviderTimeout            connect, first byte, idle or total time ran out
         ├── ProviderUnreachable        no connection could be made, or it broke
@@ -44,6 +45,7 @@ __all__ = [
     "ProviderUnreachable",
     "ProvidersExhausted",
     "RequestError",
+    "StoreUnavailable",
     "UnknownName",
 ]
 
@@ -81,6 +83,13 @@ class RequestError(PointsmanError, ValueError):
         self.code = code
         self.param = param
         self.status = status
+
+
+class StoreUnavailable(PointsmanError):
+    """The store's database cannot be read now. No request needs it: only what asks for the log fails."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the store's database cannot be read now ({reason}); ask again later")
 
 
 class ProviderError(PointsmanError):

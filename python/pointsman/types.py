@@ -25,6 +25,8 @@ CacheMode = Literal["read-write", "read", "write", "off"]
 CacheLayer = Literal["exact", "normalised", "canonical", "semantic", "flight"]
 
 NANO_USD_PER_USD = 1_000_000_000
+DEFAULT_TENANT = "default"
+"""Whose requests are those without a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,7 @@ class Request:
         service_tier: OpenAI's `service_tier`, if any.
         parameters: Names of the optional parameters the request uses (`tools`, `logprobs`, `seed` ...).
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
+        permitted_models: Models the caller may use at all, in no order; `None`: all.
         tenant: Who asks, where a gateway serves several; their sessions are apart.
         constraints: What the answer must satisfy.
         preferences: Which providers may answer.
@@ -158,6 +161,7 @@ class Request:
     service_tier: str | None = None
     parameters: tuple[str, ...] = ()
     allowed_models: tuple[str, ...] | None = None
+    permitted_models: tuple[str, ...] | None = None
     tenant: str | None = None
     constraints: Constraints = NO_CONSTRAINTS
     preferences: ProviderPreferences = NO_PREFERENCES

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from pointsman.config import Config, load_config, parse_config
@@ -272,3 +273,27 @@ def test_a_judge_without_a_deployment_is_refused():
     text = BASE.replace("  gpt-4.1: {}", "  gpt-4.1: {}\n  gpt-5: {quality: 0.9}") + "cache: {judge: gpt-5}\n"
     [problem] = problems_of(lambda: parse_config(text, environ=ENVIRON, source="p.yaml"))
     assert problem.startswith("p.yaml:16: cache.judge: 'gpt-5' has no deployment")
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        ("anthropic: {}", ("anthropic", "https://api.anthropic.com/v1")),
+        ("anthropic: {kind: openai}", ("openai", "https://api.anthropic.com/v1")),
+        ("anthropic: {base_url: 'http://h/v1'}", ("openai", "http://h/v1")),
+        ("claude: {kind: anthropic}", ("anthropic", "https://api.anthropic.com/v1")),
+        ("claude: {kind: anthropic, base_url: 'http://h/v1'}", ("anthropic", "http://h/v1")),
+        ("mistral: {}", ("openai", "https://api.mistral.ai/v1")),
+    ],
+)
+def test_a_known_name_or_kind_brings_url_and_protocol(provider, expected):
+    name = provider.partition(":")[0]
+    text = f"providers: {{{provider}}}\nmodels: {{m: {{}}}}\ndeployments: [{{model: m, provider: {name}}}]\n"
+    configured = parse_config(yaml.safe_load(text), source="test").providers[name]
+    assert (configured.kind, configured.base_url) == expected
+
+
+def test_a_kind_without_a_known_url_asks_for_one():
+    document = {"providers": {"mistral": {"kind": "anthropic"}}, "models": {"m": {}}, "deployments": []}
+    with pytest.raises(ConfigError, match="base_url"):
+        parse_config(document, source="test")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
+from pointsman.keys import KeyFolder
 
 from .conftest import config
 
@@ -115,6 +116,16 @@ def test_a_host_that_is_not_loopback_is_refused(config_file):
     assert done.returncode == 1
     assert "not a loopback address" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_with_keys_it_may_bind_any_host(config_file, tmp_path):
+    path = tmp_path / "keyed.yaml"
+    path.write_text(yaml.safe_dump(config() | {"keys": {"path": str(tmp_path / "keys")}}))
+    refused = run("--config", str(path), "--host", "0.0.0.0", "--dry-run")
+    assert refused.returncode == 1
+    assert "pointsman keys create" in refused.stderr
+    KeyFolder(tmp_path / "keys").create(tenant="a")
+    assert run("--config", str(path), "--host", "0.0.0.0", "--dry-run").returncode == 0
 
 
 def test_a_taken_port_is_named(config_file, served):

@@ -33,6 +33,8 @@ def test_import_touches_no_network_starts_no_thread_and_loads_nothing_heavy():
         "yaml",
         "typer",
         "rich",
+        "sqlalchemy",
+        "pyarrow",
     }
     assert not heavy & set(modules)
 

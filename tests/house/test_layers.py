@@ -11,20 +11,25 @@ PACKAGE = Path(pointsman.__file__).parent
 # types, errors -> _native`.
 GROUND = {"_native", "types", "errors"}
 INSIDE = GROUND | {
-    "config", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning"
+    "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning",
+    "spend", "keys",
 }  # fmt: skip
 MAY_IMPORT = {
     "types": {"_native"},
     "errors": {"_native", "types"},
     "config": GROUND,
-    "providers": GROUND,
+    "protocols": GROUND,
+    "providers": GROUND | {"protocols"},
     "registry": GROUND | {"config", "providers"},
     "execution": GROUND | {"providers"},
     "cache": GROUND,
+    "spend": GROUND,
+    "keys": GROUND | {"spend"},
     "signals": GROUND | {"config"},
     "store": GROUND | {"config"},
     "observe": GROUND | {"config"},
     "learning": GROUND | {"config", "registry", "signals", "store"},
+    "simulate": GROUND | {"config", "providers"},
     "router": INSIDE,
     "gateway": INSIDE | {"router"},
     "cli": INSIDE | {"router", "gateway", "simulate"},
@@ -35,10 +40,14 @@ OUTSIDE = {
     "uvicorn": {"gateway", "cli"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "pydantic": {"config"},
+    "pydantic": {"config", "simulate"},
+    "numpy": {"learning", "cli"},
+    "pyarrow": {"learning", "store"},
+    "matplotlib": {"learning"},
     "yaml": {"config", "cli"},
     "pyreqwest": {"providers"},
     "httpx": {"providers", "cli"},
+    "sqlalchemy": {"store"},
 }
 
 

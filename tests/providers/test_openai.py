@@ -302,3 +302,13 @@ async def test_a_malformed_list_of_models_is_an_error(make_provider, serve, body
     with pytest.raises(ProviderError) as caught:
         await make_provider(server.url).list_models()
     assert caught.value.code == "provider_malformed"
+
+
+@pytest.mark.parametrize("extensions", [True, False])
+async def test_a_server_of_openais_words_only_gets_no_markers(make_provider, serve, extensions):
+    server = serve(lambda _: answer(orjson.dumps(COMPLETION)))
+    part = {"type": "text", "text": PROMPT, "cache_control": {"type": "ephemeral"}}
+    call = ProviderCall(upstream_model="m-1", body={"messages": [{"role": "user", "content": [part]}]})
+    await make_provider(server.url, extensions=extensions).complete(call)
+    sent = orjson.loads(server.requests[0].body)["messages"][0]["content"][0]
+    assert ("cache_control" in sent) is extensions

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pointsman.cli.demo.processes import Children, free_port, wait_for_line, wait_until_ready
+from pointsman.cli.demo.processes import (
+    Children,
+    free_port,
+    simulate_command,
+    wait_for_line,
+    wait_until_ready,
+)
 from pointsman.cli.demo.realmodel import RealModel
 
 REALPARTS = Path(__file__).parents[2] / ".realparts"
@@ -20,10 +26,7 @@ MODEL = RealModel(
 )
 OLD_CLIENT = REALPARTS / "openai2-venv" / "bin" / "python"
 # SmolLM2 never calls a tool, whatever `tool_choice` says; the simulated model always does.
-TOOL_CALLER = {
-    "models": [{"provider": "simulated", "model": "tool-caller", "ttft_ms": 1, "tokens_per_s": 1000}]
-}
-SIMULATED = [sys.executable, "-m", "pointsman.cli.demo.simulated"]
+TOOL_CALLER = {"providers": {"simulated": {"models": ["tool-caller"]}}}
 CONFIG = """
 cache: {{audit_rate: 0}}
 providers:
@@ -49,8 +52,10 @@ def real_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     model_port, port = free_port(), free_port()
     config = tmp_path_factory.mktemp("real") / "pointsman.yaml"
     with Children() as children:
-        simulated = children.start("simulated", [*SIMULATED, "--config", json.dumps(TOOL_CALLER)])
-        simulated_url = json.loads(wait_for_line(simulated, 30))["listening"] + "/simulated/v1"
+        script = config.with_name("simulated.yaml")
+        script.write_text(json.dumps(TOOL_CALLER))
+        simulated = children.start("simulated", simulate_command(script))
+        simulated_url = json.loads(wait_for_line(simulated, 30))["providers"]["simulated"]
         config.write_text(CONFIG.format(model_port=model_port, simulated_url=simulated_url))
         model = children.start("model", MODEL.command(model_port, "smollm2"))
         serve = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]

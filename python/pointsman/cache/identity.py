@@ -73,12 +73,19 @@ def _partition(body: Mapping[str, Any], request: Request, scope: str) -> bytes:
         {name: value for name, value in last.items() if name != "content"},
         {name: value for name, value in body.items() if name not in _SILENT_FIELDS},
         _quality_constraints(request.constraints),
-        request.allowed_models,
+        _allowed(request),
         request.preferences,
     )
     # Keys in any order mean the same; a cryptographic hash, so that no tenant can aim at another's partition.
     packed = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return blake2b(packed, digest_size=PARTITION_BYTES).digest()
+
+
+def _allowed(request: Request) -> Any:
+    """Models that may answer, and those the caller may use: answers of others are not theirs."""
+    if request.permitted_models is None:
+        return request.allowed_models
+    return request.allowed_models, sorted(request.permitted_models)
 
 
 def _text(message: Mapping[str, Any]) -> str:

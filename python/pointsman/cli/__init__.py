@@ -1,4 +1,4 @@
-"""The command line: `pointsman serve | demo | route | models | bench | cache | eval-cache | doctor`.
+"""The command line: `pointsman COMMAND`; `pointsman --help` lists the commands.
 
 Exit status: 0, 1 (the work failed), 2 (wrong usage). With `--json` a command prints one JSON object on stdout
 and nothing else.
@@ -16,10 +16,14 @@ from pointsman.cli.bench import bench_app
 from pointsman.cli.cache import cache_app
 from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
+from pointsman.cli.eval import evaluate, train
 from pointsman.cli.eval_cache import eval_cache
+from pointsman.cli.export import export
+from pointsman.cli.keys import keys_app
 from pointsman.cli.models import models_app
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
+from pointsman.cli.simulate import simulate
 from pointsman.errors import PointsmanError
 
 app = typer.Typer(
@@ -32,10 +36,15 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(demo)
 app.command()(route)
+app.add_typer(keys_app, name="keys")
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
+app.command()(simulate)
+app.command()(export)
 app.command()(doctor)
+app.command()(train)
+app.command("eval")(evaluate)
 app.command("eval-cache")(eval_cache)
 
 

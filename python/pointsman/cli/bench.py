@@ -20,6 +20,7 @@ from rich.table import Table
 from pointsman import _native
 from pointsman.cli.bench_cache import cache
 from pointsman.cli.bench_prompts import prompts
+from pointsman.cli.bench_signals import signals
 from pointsman.cli.options import JsonOption  # noqa: TC001 - typer reads the annotation
 from pointsman.types import Request
 
@@ -33,6 +34,7 @@ _N_WARM_UP = 20
 
 bench_app = typer.Typer(help="Measure this installation on this machine.", no_args_is_help=True)
 bench_app.command()(cache)
+bench_app.command()(signals)
 
 
 @bench_app.callback()

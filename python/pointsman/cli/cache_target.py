@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -14,6 +15,8 @@ from pointsman.errors import ConfigError, RequestError
 if TYPE_CHECKING:
     from types import TracebackType
 
+KEY_VARIABLE = "POINTSMAN_API_KEY"
+"""Environment variable with the key that commands send to a gateway."""
 _ANSWERS_WITHIN_S = 30.0
 
 
@@ -89,7 +92,11 @@ class GatewayTarget:
     ) -> dict[str, Any]:
         url = f"{self._url}/v1/cache{path}"
         try:
-            reply = httpx.request(method, url, params=query, json=body, timeout=_ANSWERS_WITHIN_S)
+            key = os.environ.get(KEY_VARIABLE)
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            reply = httpx.request(
+                method, url, params=query, json=body, headers=headers, timeout=_ANSWERS_WITHIN_S
+            )
             answer: dict[str, Any] = reply.json()
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise RequestError(

@@ -19,6 +19,7 @@ from pointsman import _native
 from pointsman.cli.options import ConfigOption, JsonOption, config_path
 from pointsman.errors import ConfigError, ProviderError
 from pointsman.providers import build_provider
+from pointsman.signals.verifiers import Selection, missing_packages
 
 if TYPE_CHECKING:
     from pointsman.providers import ProviderSettings
@@ -57,6 +58,7 @@ def doctor(
     registry = _load(path, findings)
     if registry is not None:
         findings.append(_cache(registry))
+        findings.append(_signals(registry))
         findings += [_key(settings) for settings in registry.providers]
         if not offline:
             findings += anyio.run(_reach_all, registry)
@@ -115,6 +117,19 @@ def _cache(registry: Registry) -> Finding:
     if place.is_dir() and os.access(place, os.W_OK):
         return Finding("cache", "ok", f"{seen}; kept in {settings.path}")
     return Finding("cache", "fail", seen, f"{place} is no folder that can be written; change cache.path")
+
+
+def _signals(registry: Registry) -> Finding:
+    settings = registry.signals
+    if settings is None:
+        return Finding("signals", "ok", "none: no answer is looked at (`signals: {}` learns from them)")
+    names = Selection(settings).of(None, "text", "general")
+    seen = ", ".join(sorted(names)) + (f"; {len(settings.slices)} slices differ" if settings.slices else "")
+    missing = missing_packages(names)
+    if not missing:
+        return Finding("signals", "ok", seen)
+    lacking = "; ".join(f"{name} lacks {', '.join(packages)}" for name, packages in missing.items())
+    return Finding("signals", "warn", lacking, "pip install 'pointsman[signals]', or `drop` them")
 
 
 def _key(settings: ProviderSettings) -> Finding:

@@ -7,6 +7,8 @@ import logging
 import signal
 import socket
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,8 @@ from pointsman.cli.options import ConfigOption, config_path
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from pointsman.registry import Registry
 
 # With a 250 µs handler, 256 clients that connect at once were all answered after 24 s with 1, 3 s with 8, and
 # 1 s with 32 (`benches/bench_gateway.py` ramps up this way).
@@ -48,7 +52,8 @@ def serve(
     source = str(path) if path else "the environment"
     host = host or registry.server.host
     app = create_app(path, router=None if path else Router(registry))
-    settings = server_settings(app, host, registry.server.port if port is None else port)
+    n_keys = _n_keys(registry)
+    settings = server_settings(app, host, registry.server.port if port is None else port, n_keys=n_keys)
     if dry_run:
         print(f"{source}: {len(registry.catalog)} deployments; would serve http://{host}:{settings.port}/v1")
         return
@@ -57,7 +62,18 @@ def serve(
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the application listens to it
     address = f"http://{host}:{listener.getsockname()[1]}/v1"
     print(f"pointsman serves {len(registry.catalog)} deployments from {source} at {address}", file=sys.stderr)
+    if registry.keys is not None and not n_keys:
+        print("no key can be used yet, so nobody is let in: run `pointsman keys create`", file=sys.stderr)
     _run(uvicorn.Server(settings), listener)
+
+
+def _n_keys(registry: Registry) -> int:
+    """How many keys callers may use."""
+    from pointsman.keys import KeyFolder
+
+    if registry.keys is None:
+        return 0
+    return KeyFolder(Path(registry.keys.path)).load().n_usable(time.time())
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from pointsman.config.cache import CacheSettings
 from pointsman.config.environment import config_from_environment
+from pointsman.config.keys import KeySettings
 from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
 from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
@@ -19,6 +20,8 @@ from pointsman.config.schema import (
     ServerSettings,
     TimeoutSettings,
 )
+from pointsman.config.signals import JudgeSettings, SignalSettings
+from pointsman.config.store import StoreSettings
 from pointsman.config.values import Secret
 
 __all__ = [
@@ -26,6 +29,8 @@ __all__ = [
     "CacheSettings",
     "Config",
     "DeploymentSettings",
+    "JudgeSettings",
+    "KeySettings",
     "KnownProvider",
     "LatencySettings",
     "LimitSettings",
@@ -38,6 +43,8 @@ __all__ = [
     "RateSettings",
     "Secret",
     "ServerSettings",
+    "SignalSettings",
+    "StoreSettings",
     "TimeoutSettings",
     "config_from_environment",
     "load_config",

@@ -35,7 +35,12 @@ def unserved_models(document: Document) -> list[str]:
     """A baseline without a deployment has no price to compare with, and such a judge nobody to ask."""
     served = [deployment.get("model") for _, deployment in _deployments(document.data)]
     judge = _mapping(document.data.get("cache")).get("judge")
-    named = {("baseline_model",): document.data.get("baseline_model"), ("cache", "judge"): judge}
+    grader = _mapping(_mapping(document.data.get("signals")).get("judge")).get("model")
+    named = {
+        ("baseline_model",): document.data.get("baseline_model"),
+        ("cache", "judge"): judge,
+        ("signals", "judge", "model"): grader,
+    }
     return [
         document.origin.problem(
             path, f"{model!r} has no deployment; add one under `deployments`, or choose a model that has"
@@ -87,6 +92,8 @@ def _references(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
         for key in ("order", "only", "ignore"):
             yield from _listed(preferences, (*path, "provider"), key, "providers")
     yield from _named(_mapping(data.get("cache")), ("cache",), "judge", "models")
+    judge = _mapping(_mapping(data.get("signals")).get("judge"))
+    yield from _named(judge, ("signals", "judge"), "model", "models")
     yield from _named(data, (), "baseline_model", "models")
 
 

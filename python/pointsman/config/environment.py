@@ -111,7 +111,7 @@ def config_from_environment(environ: Mapping[str, str], *, today: date | None = 
 
 
 def _provider(known: KnownProvider, key_variable: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    settings = {"base_url": known.base_url, "api_key": f"${{{key_variable}}}"}
+    settings = {"kind": known.kind, "base_url": known.base_url, "api_key": f"${{{key_variable}}}"}
     if known.base_url_variable and environ.get(known.base_url_variable):
         settings["base_url"] = f"${{{known.base_url_variable}}}"
     return settings

@@ -25,14 +25,21 @@ _EMPTY_SECTIONS = {
 }
 
 
-def explain(error: ValidationError, document: Document) -> list[str]:
-    """One problem line an error, in pydantic's order, without those that only repeat another."""
+def explain(error: ValidationError, document: Document, root: type[BaseModel] = Config) -> list[str]:
+    """One problem line an error, in pydantic's order, without those that only repeat another.
+
+    Args:
+        error: What pydantic found.
+        document: What it was found in.
+        root: The settings class that the document was read as.
+    """
     problems = []
     for details in error.errors(include_url=False):
         path = _path_in(document.data, details)
-        if path in document.unfilled or _is_empty_section(path, document.data):
+        is_told = root is Config and _is_empty_section(path, document.data)
+        if path in document.unfilled or is_told:
             continue
-        problems.append(document.origin.problem(path, _text(details, path, document)))
+        problems.append(document.origin.problem(path, _text(details, path, document, root)))
     return list(dict.fromkeys(problems))
 
 
@@ -80,11 +87,11 @@ def _value_at(data: Any, path: Path) -> Any:
     return data
 
 
-def _text(details: ErrorDetails, path: Path, document: Document) -> str:
+def _text(details: ErrorDetails, path: Path, document: Document, root: type[BaseModel]) -> str:
     kind = details["type"]
     if kind == "pointsman":
         return details["msg"]
-    field, section = _walk(path if kind != "extra_forbidden" else path[:-1])
+    field, section = _walk(path if kind != "extra_forbidden" else path[:-1], root)
     if kind == "extra_forbidden":
         return f"unknown key; {suggest(str(path[-1]), section.model_fields if section else (), noun='keys')}"
     expected, example = _expectation(field)
@@ -149,9 +156,9 @@ def _expectation(field: FieldInfo | None) -> tuple[str, str]:
     return field.description or "a value", str((field.examples or ["..."])[0])
 
 
-def _walk(path: Path) -> tuple[FieldInfo | None, type[BaseModel] | None]:
+def _walk(path: Path, root: type[BaseModel]) -> tuple[FieldInfo | None, type[BaseModel] | None]:
     """The last field on a key path, and the settings class whose keys stand at its end, if any does."""
-    section: type[BaseModel] | None = Config
+    section: type[BaseModel] | None = root
     field: FieldInfo | None = None
     entry: type[str | int] | None = None
     for part in path:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProvider:
-    """A hosted provider with an OpenAI-compatible endpoint.
+    """A hosted provider.
 
     Attributes:
         name: Name in configs.
         key_variables: Environment variables its key is read from, the first one set wins.
-        base_url: Its OpenAI-compatible endpoint.
+        base_url: Its endpoint, for the protocol `kind`.
+        kind: The protocol it is spoken to in.
+        openai_base_url: Its OpenAI-compatible endpoint, where that is another.
         price_prefix: Its name in the built-in price list.
         base_url_variable: Environment variable that replaces `base_url` in an environment-only start.
     """
@@ -22,6 +24,14 @@ class KnownProvider:
     base_url: str
     price_prefix: str
     base_url_variable: str | None = None
+    kind: str = "openai"
+    openai_base_url: str | None = None
+
+    def base_url_of(self, kind: str) -> str | None:
+        """Where it speaks a protocol; `None` if it does not."""
+        if kind == self.kind:
+            return self.base_url
+        return self.openai_base_url if kind == "openai" else None
 
 
 _ALL = (
@@ -36,6 +46,8 @@ _ALL = (
         name="anthropic",
         key_variables=("ANTHROPIC_API_KEY",),
         base_url="https://api.anthropic.com/v1",
+        openai_base_url="https://api.anthropic.com/v1",
+        kind="anthropic",
         price_prefix="anthropic",
     ),
     KnownProvider(

@@ -21,9 +21,12 @@ from pydantic import (
 )
 
 from pointsman.config.cache import CacheSection
+from pointsman.config.keys import KeySection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
 from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
+from pointsman.config.signals import SignalSection
+from pointsman.config.store import StoreSection
 from pointsman.config.values import (
     COMPLEXITIES,
     CaFile,
@@ -90,9 +93,11 @@ class PromptCacheSettings(Settings):
 
 
 class ProviderSettings(Settings):
-    """A provider: its endpoint, credentials and transport. A known name brings its own `base_url`."""
+    """A provider: its endpoint, credentials and transport. A known name brings its `base_url` and `kind`."""
 
-    kind: Literal["openai"] = Field(default="openai", description="a kind of provider", examples=["openai"])
+    kind: Literal["openai", "anthropic"] = Field(
+        default="openai", description="a kind of provider", examples=["anthropic"]
+    )
     base_url: Url = Field(
         description="an http:// or https:// URL with a host and a good port",
         examples=["https://api.openai.com/v1"],
@@ -126,6 +131,8 @@ class ProviderSettings(Settings):
     transport: Literal["auto", "asyncio", "pyreqwest", "httpx"] = Field(
         default="auto", description="a choice", examples=["auto"]
     )
+
+    extensions: bool | None = Field(default=None, description="true or false", examples=["true"])
 
     @field_validator("transport")
     @classmethod
@@ -437,17 +444,21 @@ class PolicySettings(Settings):
 
 
 def _fill_known_provider(value: Any) -> Any:
-    """Give providers known by name their base URL."""
+    """Give providers known by name, or by a kind that only one has, their base URL and kind."""
     if not isinstance(value, Mapping):
         return value
-    filled = {}
-    for name, item in value.items():
-        settings = empty_if_null(item)
-        known = KNOWN_PROVIDERS.get(name)
-        if known and isinstance(settings, Mapping) and settings.get("base_url") is None:
-            settings = {**settings, "base_url": known.base_url}
-        filled[name] = settings
-    return filled
+    return {name: _filled(name, empty_if_null(item)) for name, item in value.items()}
+
+
+def _filled(name: Any, settings: Any) -> Any:
+    if not isinstance(settings, Mapping) or settings.get("base_url") is not None:
+        return settings
+    kind: Any = settings.get("kind")
+    known = KNOWN_PROVIDERS.get(name) or (KNOWN_PROVIDERS.get(kind) if kind not in (None, "openai") else None)
+    base_url = known.base_url_of(kind or known.kind) if known else None
+    if known is None or base_url is None:
+        return settings
+    return {**settings, "base_url": base_url, "kind": kind or known.kind}
 
 
 Providers = Annotated[Mapping[Name, ProviderSettings], BeforeValidator(_fill_known_provider)]
@@ -467,8 +478,17 @@ class Config(Settings):
         description="a list of deployments", examples=["[{model: gpt-4o-mini, provider: openai}]"]
     )
     policies: Policies = Field(default={}, description="a mapping of policies", examples=["{default: {}}"])
+    signals: SignalSection = Field(
+        default=None, description="a mapping of signal settings", examples=["{add: [language]}"]
+    )
     cache: CacheSection = Field(
         default=None, description="a mapping of cache settings", examples=["{target_error: 0.01}"]
+    )
+    store: StoreSection = Field(
+        default=None, description="a mapping of store settings", examples=["{url: pointsman.db}"]
+    )
+    keys: KeySection = Field(
+        default=None, description="a mapping of key settings", examples=["{path: pointsman-keys}"]
     )
     baseline_model: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o"]

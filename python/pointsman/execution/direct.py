@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anyio import fail_after
 
-from pointsman.errors import ProviderError, ProvidersExhausted, ProviderTimeout
+from pointsman.errors import ProviderError, ProvidersExhausted, ProviderTimeout, RequestError
 from pointsman.providers.provider import ProviderCall
 from pointsman.types import Attempt
 
@@ -37,6 +37,7 @@ class Target:
         upstream_model: What the provider calls the model.
         service_tier: The tier to ask the provider for; `None`: its default.
         client: The provider's adapter.
+        max_output_tokens: The most tokens its model can write; `None`: unknown.
     """
 
     deployment: str
@@ -45,20 +46,28 @@ class Target:
     upstream_model: str
     service_tier: str | None
     client: Provider
+    max_output_tokens: int | None = None
 
     def call(self, body: Mapping[str, Any]) -> ProviderCall:
         """The call that asks this deployment to answer `body`."""
-        return ProviderCall(upstream_model=self.upstream_model, service_tier=self.service_tier, body=body)
+        return ProviderCall(
+            upstream_model=self.upstream_model,
+            service_tier=self.service_tier,
+            body=body,
+            max_output_tokens=self.max_output_tokens,
+        )
 
 
 class Attempts:
     """Calls made for one request, and the time they took."""
 
-    __slots__ = ("failures", "made", "upstream_s")
+    __slots__ = ("failures", "made", "refusal", "upstream_s")
 
     def __init__(self) -> None:
         self.made: list[Attempt] = []
         self.failures: list[ProviderError] = []
+        self.refusal: RequestError | None = None
+        """The first deployment's word that its protocol cannot say what the request asks for."""
         self.upstream_s = 0.0
         """Seconds spent waiting for providers, failed calls included."""
 
@@ -74,9 +83,15 @@ class Attempts:
             failure.attempts = tuple(self.made)
             raise failure
 
-    def exhausted(self) -> ProviderError:
+    def refused(self, refusal: RequestError) -> None:
+        """Note that a deployment's protocol cannot say what the request asks for; another's may."""
+        self.refusal = self.refusal or refusal
+
+    def exhausted(self) -> ProviderError | RequestError:
         """The error of a request that no deployment answered."""
         error: ProviderError
+        if self.refusal is not None and not self.failures:
+            return self.refusal
         if not self.failures:
             message = "every deployment of this decision has left the config; ask again"
             error = ProviderError(message, provider="", code="provider_exhausted")
@@ -130,11 +145,15 @@ async def complete(
     Raises:
         ProviderError: The caller's fault, or the only target's failure.
         ProvidersExhausted: All of several targets failed.
+        RequestError: No target's protocol can say what the body asks for.
     """
     for target in targets:
         started_s = perf_counter()
         try:
             reply = await target.client.complete(target.call(body))
+        except RequestError as refusal:
+            attempts.refused(refusal)
+            continue
         except ProviderError as failure:
             attempts.failed(target, failure, started_s)
             continue
@@ -194,6 +213,9 @@ async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attemp
         started_s = perf_counter()
         try:
             stream = await _committed(target, body)
+        except RequestError as refusal:
+            attempts.refused(refusal)
+            continue
         except ProviderError as failure:
             attempts.failed(target, failure, started_s)
             continue

@@ -21,6 +21,8 @@ from starlette.routing import Route
 from pointsman.errors import RequestError
 from pointsman.gateway.cache import cache_routes, failed
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
+from pointsman.gateway.guard import Guard, key_of
+from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
 from pointsman.router.fields import nearest
@@ -55,8 +57,14 @@ def create_app(
         config = os.environ.get(CONFIG_VARIABLE)
     served = router or Router.from_config(config)
     watched = Path(config) if isinstance(config, str | Path) and router is None else None
-    life = _Life(served, watched, owns_router=router is None)
-    hot = {"/v1/chat/completions": ChatEndpoint(), "/v1/route": RouteEndpoint()}
+    guard = Guard(served.registry.keys)
+    life = _Life(served, watched, guard, owns_router=router is None)
+    hot = {
+        "/v1/chat/completions": ChatEndpoint(),
+        "/v1/messages": MessagesEndpoint(),
+        "/v1/messages/count_tokens": CountTokensEndpoint(),
+        "/v1/route": RouteEndpoint(),
+    }
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()),
@@ -69,27 +77,36 @@ def create_app(
         exception_handlers={HTTPException: _http_failure},
         lifespan=life.lifespan,
     )
-    return _Gateway(app, hot)
+    return _Gateway(app, hot, guard)
 
 
 class _Gateway:
     """The application; hot paths are reached past Starlette's router and middleware (16 µs a request)."""
 
-    def __init__(self, app: Starlette, hot: Mapping[str, RoutedEndpoint]) -> None:
+    def __init__(self, app: Starlette, hot: Mapping[str, RoutedEndpoint], guard: Guard) -> None:
         self._app = app
         self._hot = hot
+        self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._hot.get(scope.get("path", "")) if scope.get("method") == "POST" else None
-        await (endpoint or self._app)(scope, receive, send)
+        # Here, before any route: none can be added that forgets to ask for the key.
+        refusal = self._guard.admit(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await (endpoint or self._app)(scope, receive, send)
+        elif endpoint is not None:
+            await endpoint.refuse(scope, receive, send, refusal)
+        else:
+            await failed(refusal)(scope, receive, send)
 
 
 class _Life:
     """Start to end of the served application: the router, and the watch over its config file."""
 
-    def __init__(self, router: Router, config: Path | None, *, owns_router: bool) -> None:
+    def __init__(self, router: Router, config: Path | None, guard: Guard, *, owns_router: bool) -> None:
         self._router = router
         self._config = config
+        self._guard = guard
         self._owns_router = owns_router
 
     @contextlib.asynccontextmanager
@@ -103,9 +120,16 @@ class _Life:
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             reload = watcher.request_reload if watcher else _nothing_to_reload
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+        self._guard.start()
         try:
-            yield {"router": self._router, "watcher": watcher, "started_s": int(time.time())}
+            yield {
+                "router": self._router,
+                "watcher": watcher,
+                "guard": self._guard,
+                "started_s": int(time.time()),
+            }
         finally:
+            await self._guard.stop()
             if watching:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
@@ -116,6 +140,7 @@ class _Life:
         if registry.server != self._router.registry.server:
             _LOG.warning("server settings have changed; host, port and limits of the socket need a restart")
         await self._router.swap(registry)
+        await self._guard.follow(registry.keys)
         _LOG.info("config %s is live: %d deployments", registry.catalog.version, len(registry.catalog))
 
 
@@ -129,8 +154,10 @@ def _listed(request: Request) -> dict[str, dict[str, Any]]:
     created_s: int = request.state.started_s
     autos = ["auto", *(f"auto:{name}" for name in registry.policies if name != "default")]
     owners = {model: "pointsman" for model in autos}
+    key = key_of(request.scope)
     for deployment in registry.deployments:
-        owners.setdefault(deployment.model, deployment.provider)
+        if key is None or key.models is None or deployment.model in key.models:
+            owners.setdefault(deployment.model, deployment.provider)
     return {
         model: {"id": model, "object": "model", "created": created_s, "owned_by": owner}
         for model, owner in owners.items()
@@ -155,10 +182,14 @@ async def _live(request: Request) -> JSONResponse:
 
 
 async def _ready(request: Request) -> JSONResponse:
-    """Ready whenever a catalog is loaded; a rejected newer config is told, and does not make it unready."""
+    """Ready whenever a catalog is loaded; a rejected newer config is told, and does not make it unready.
+
+    What is wrong with it is told only where no keys are needed, as this path needs none.
+    """
     catalog = request.state.router.registry.catalog
     watcher: ConfigWatcher | None = request.state.watcher
-    problems = watcher.last_error if watcher else []
+    guard: Guard = request.state.guard
+    problems = [*(watcher.last_error if watcher else []), *guard.problems]
     return JSONResponse(
         {
             "status": "ready",
@@ -166,7 +197,7 @@ async def _ready(request: Request) -> JSONResponse:
             "n_deployments": len(catalog),
             "config": {
                 "state": "rejected" if problems else "current",
-                "problems": problems,
+                "problems": [] if guard.is_on else problems,
                 "is_polled": watcher is not None and watcher.is_polling,
                 "rejected_at": watcher.last_error_at if watcher else None,
             },

@@ -159,6 +159,15 @@ async def send_event(send: Send, data: Any) -> None:
     await send({"type": "http.response.body", "body": payload, "more_body": True})
 
 
+async def send_named_events(send: Send, events: Iterable[tuple[str, Any]]) -> None:
+    """Send events with a name and JSON data each, in one piece."""
+    payload = b"".join(
+        b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(data)) for name, data in events
+    )
+    if payload:
+        await send({"type": "http.response.body", "body": payload, "more_body": True})
+
+
 async def end_events(send: Send, *, done: bool) -> None:
     """End a stream, with OpenAI's `[DONE]` if it is complete."""
     await send(

@@ -1,6 +1,6 @@
 """The cache over HTTP: `/v1/cache`, `/v1/cache/entries`, and feedback on what was answered from it.
 
-All of it belongs to the one tenant there is until keys name others.
+A tenant sees, changes and grades its own entries only.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pointsman.cache import entries
+from pointsman.cache.tenancy import owns
 from pointsman.errors import PointsmanError, RequestError
 from pointsman.gateway.asgi import ClientGone, read_headers, read_json
 from pointsman.gateway.failure import Failure
+from pointsman.gateway.guard import key_of
 from pointsman.gateway.headers import failure_headers
 from pointsman.router.fields import kind, label, nearest
 
@@ -69,28 +71,34 @@ def _guarded(
 
 
 async def _count(request: Request) -> JSONResponse:
-    return JSONResponse(entries.count_entries(_cache(request)))
+    key = key_of(request.scope)
+    cache = _cache(request)
+    if key is None or key.is_admin:
+        return JSONResponse(entries.count_entries(cache))
+    return JSONResponse(await to_thread.run_sync(entries.count_owned, cache, key.tenant))
 
 
 async def _list(request: Request) -> JSONResponse:
     query = _query(request, "namespace", "after", "limit")
     limit = _limit(query.get("limit", "100"))
-    cache = _cache(request)
+    cache, tenant = _cache(request), _tenant(request)
     cache.insert_waiting()
     page = await to_thread.run_sync(
-        lambda: entries.list_entries(cache, query.get("namespace"), after=query.get("after"), limit=limit)
+        lambda: entries.list_entries(
+            cache, query.get("namespace"), after=query.get("after"), limit=limit, tenant=tenant
+        )
     )
     return JSONResponse(page)
 
 
 async def _show(request: Request) -> JSONResponse:
     entry_id = request.path_params["entry_id"]
-    found = entries.show_entry(_cache(request), entry_id)
+    found = entries.show_entry(_cache(request), entry_id, _tenant(request))
     return JSONResponse(found) if found else failed(_no_entry(entry_id))
 
 
 async def _correct(request: Request) -> JSONResponse:
-    entry_id, cache = request.path_params["entry_id"], _cache(request)
+    entry_id, cache, tenant = request.path_params["entry_id"], _cache(request), _tenant(request)
     body = await _body(request)
     for name in body:
         if name != "answer":
@@ -98,14 +106,14 @@ async def _correct(request: Request) -> JSONResponse:
     answer = body.get("answer")
     if not isinstance(answer, str) or not answer:
         raise RequestError(f"answer must be a non-empty string, got {kind(answer)}", param="answer")
-    if not entries.correct_entry(cache, entry_id, answer):
+    if not entries.correct_entry(cache, entry_id, answer, tenant):
         raise _no_entry(entry_id)
-    return JSONResponse(entries.show_entry(cache, entry_id))
+    return JSONResponse(entries.show_entry(cache, entry_id, tenant))
 
 
 async def _delete(request: Request) -> JSONResponse:
     entry_id = request.path_params["entry_id"]
-    if not entries.delete_entry(_cache(request), entry_id):
+    if not entries.delete_entry(_cache(request), entry_id, _tenant(request)):
         raise _no_entry(entry_id)
     return JSONResponse({"id": entry_id, "object": "cache.entry", "deleted": True})
 
@@ -119,7 +127,7 @@ async def _clear(request: Request) -> JSONResponse:
     cache = _cache(request)
     cache.insert_waiting()
     n_deleted = await to_thread.run_sync(
-        entries.clear_entries, cache, None if namespace == _ALL else namespace
+        entries.clear_entries, cache, None if namespace == _ALL else namespace, _tenant(request)
     )
     cache.changed()  # once more: in the thread there was no event loop to write from
     return JSONResponse({"object": "cache", "namespace": namespace, "n_deleted": n_deleted})
@@ -137,7 +145,9 @@ async def _feedback(request: Request) -> JSONResponse:
         if body.get(name) is not None:
             label(body[name], name)
     hit = router.cache.hit_of(hit_id.removeprefix("chatcmpl-")) if router.cache else None
-    if router.cache is None or hit is None:
+    tenant = _tenant(request)
+    is_foreign = router.cache and hit and tenant and not owns(router.cache, tenant, hit.entry_id)
+    if router.cache is None or hit is None or is_foreign:
         raise RequestError(
             f"{hit_id!r:.80} is no recent answer from the cache and no entry of it; "
             "this version takes feedback on those only",
@@ -169,6 +179,12 @@ def _value(value: Any) -> float:
             param="value",
         )
     return float(value)
+
+
+def _tenant(request: Request) -> str | None:
+    """Whose entries the caller may see; `None`: all, where there are no keys."""
+    key = key_of(request.scope)
+    return key.tenant if key else None
 
 
 def _cache(request: Request) -> AnswerCache:

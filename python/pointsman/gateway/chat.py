@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pointsman._native import Decision
     from pointsman.router import ChatRequest, CompletionStream
-    from pointsman.types import AnsweredBy, Attempt, Usage
+    from pointsman.types import AnsweredBy, Attempt, Completion, Usage
 
 
 class RouteEndpoint(RoutedEndpoint):
@@ -47,15 +47,7 @@ class ChatEndpoint(RoutedEndpoint):
             answer = await exchange.router.run(chat, decision, exchange.started_s)
         body = answer.body
         if chat.explain:
-            body["pointsman_metadata"] = explained(
-                answer.decision,
-                answered_by=answer,
-                attempts=answer.attempts,
-                usage=answer.usage,
-                cost_usd=answer.cost_usd,
-                baseline_cost_usd=answer.baseline_cost_usd,
-                overhead_us=answer.overhead_us,
-            )
+            body["pointsman_metadata"] = explained_answer(answer)
         await send_json(exchange.send, 200, body, completion_headers(answer))
 
     async def _stream(self, exchange: Exchange, chat: ChatRequest, decision: Decision) -> None:
@@ -89,7 +81,32 @@ def _as_asked(chunk: dict[str, Any], wants_usage: bool) -> dict[str, Any]:
 
 
 def _explanation_chunk(stream: CompletionStream, overhead_us: float) -> dict[str, Any]:
-    metadata = explained(
+    return {
+        "id": f"chatcmpl-{stream.decision.decision_id}",
+        "object": "chat.completion.chunk",
+        "created": int(stream.created_s),
+        "model": stream.target.model,
+        "choices": [],
+        "pointsman_metadata": explained_stream(stream, overhead_us),
+    }
+
+
+def explained_answer(answer: Completion) -> dict[str, Any]:
+    """The `pointsman_metadata` of a whole answer."""
+    return explained(
+        answer.decision,
+        answered_by=answer,
+        attempts=answer.attempts,
+        usage=answer.usage,
+        cost_usd=answer.cost_usd,
+        baseline_cost_usd=answer.baseline_cost_usd,
+        overhead_us=answer.overhead_us,
+    )
+
+
+def explained_stream(stream: CompletionStream, overhead_us: float) -> dict[str, Any]:
+    """The `pointsman_metadata` of a stream that has ended."""
+    return explained(
         stream.decision,
         answered_by=stream.target,
         attempts=stream.attempts.made,
@@ -98,14 +115,6 @@ def _explanation_chunk(stream: CompletionStream, overhead_us: float) -> dict[str
         baseline_cost_usd=stream.baseline_cost_usd,
         overhead_us=overhead_us,
     )
-    return {
-        "id": f"chatcmpl-{stream.decision.decision_id}",
-        "object": "chat.completion.chunk",
-        "created": int(stream.created_s),
-        "model": stream.target.model,
-        "choices": [],
-        "pointsman_metadata": metadata,
-    }
 
 
 def explained(

@@ -68,6 +68,8 @@ def failure_headers(failure: Failure, decision: Decision | None, overhead_us: fl
         pairs["x-pointsman-decision-id"] = decision_id
     pairs["x-pointsman-cost-usd"] = _usd(0.0)
     pairs |= _effort(failure.attempts, overhead_us)
+    if failure.status == 401:
+        pairs["www-authenticate"] = "Bearer"
     if failure.retry_after_s is not None:
         pairs["retry-after"] = str(failure.retry_after_s)
     return encode_headers(pairs)

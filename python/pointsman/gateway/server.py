@@ -37,17 +37,24 @@ class NoDelayProtocol(HttpToolsProtocol):
         super().connection_made(transport)
 
 
-def server_settings(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def server_settings(app: ASGIApp, host: str, port: int, *, n_keys: int = 0) -> uvicorn.Config:
     """Uvicorn's settings for the gateway.
 
+    Args:
+        app: The gateway.
+        host: Address to bind.
+        port: Port to bind.
+        n_keys: How many keys callers may use.
+
     Raises:
-        ConfigError: `host` is not loopback, which needs keys, and keys are not there yet.
+        ConfigError: `host` is not loopback, and there are no keys to guard it.
     """
-    if not _is_loopback(host):
+    if not _is_loopback(host) and not n_keys:
         raise ConfigError(
             [
-                f"server.host: {host!r} is not a loopback address, and this version has no keys to guard it; "
-                "use 127.0.0.1 and put an authenticating proxy in front"
+                f"server.host: {host!r} is not a loopback address, and there are no keys to guard it; add "
+                "`keys: {path: pointsman-keys}` to the config and run `pointsman keys create --tenant NAME`, "
+                "or use 127.0.0.1"
             ]
         )
     settings: dict[str, Any] = {"http": NoDelayProtocol, "loop": "uvloop", "lifespan": "on", "ws": "none"}

@@ -1,4 +1,4 @@
-"""Reading what OpenAI-compatible providers answer: usage, waits, limits, errors. Pure functions."""
+"""Reading what providers answer: usage, waits, limits, errors. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _MAX_DEPTH = 8
 _MIN_SECRET_CHARS = 4
 """A header's value may be a word like `1` or `eu`; masking those would garble every message."""
 
+_LIMIT_HEADERS = ("x-ratelimit-", "anthropic-ratelimit-")
 _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 # Status -> (code, retryable). Another provider may do better where ours refuses the key or is out of credit.
@@ -46,11 +47,11 @@ _BY_STATUS = {
 
 
 def passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers a caller may see: `x-ratelimit-*`, `retry-after` and `retry-after-ms`."""
+    """Return the headers a caller may see: `[x|anthropic]-ratelimit-*`, `retry-after`, `retry-after-ms`."""
     return {
         name: value
         for name, value in headers.items()
-        if name.startswith("x-ratelimit-") or name in _RETRY_HEADERS
+        if name.startswith(_LIMIT_HEADERS) or name in _RETRY_HEADERS
     }
 
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from pointsman.errors import ConfigError, RequestError
 from pointsman.providers._environment import is_http_url, proxy_of_environment
-from pointsman.providers.openai import OpenAIProvider
 from pointsman.providers.transport import TransportSettings, check_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pointsman.providers.provider import Provider, ProviderSettings
     from pointsman.providers.transport import Transport
+
+KINDS = ("openai", "anthropic")
+"""Wire protocols that there is an adapter for."""
 
 
 def build_provider(settings: ProviderSettings) -> Provider:
@@ -28,7 +30,18 @@ def build_provider(settings: ProviderSettings) -> Provider:
     problems = list(_problems(settings))
     if problems:
         raise ConfigError(problems)
-    return OpenAIProvider(settings, _Transports(settings))
+    return _adapter(settings, _Transports(settings))
+
+
+def _adapter(settings: ProviderSettings, transport: Callable[[], Transport]) -> Provider:
+    # Each protocol is imported where it is used: most configs speak one or two.
+    if settings.kind == "anthropic":
+        from pointsman.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(settings, transport)
+    from pointsman.providers.openai import OpenAIProvider
+
+    return OpenAIProvider(settings, transport)
 
 
 def default_transport(settings: ProviderSettings) -> Transport:
@@ -64,8 +77,7 @@ def default_transport(settings: ProviderSettings) -> Transport:
 def transport_settings(settings: ProviderSettings) -> TransportSettings:
     """Return what every transport of a provider is built from."""
     headers = {"content-type": "application/json", "accept": "*/*", "user-agent": "pointsman"}
-    if settings.api_key:
-        headers["authorization"] = f"Bearer {settings.api_key}"
+    headers |= _credentials(settings)
     headers |= {name.lower(): value for name, value in settings.headers.items()}
     return TransportSettings(
         provider=settings.name,
@@ -75,6 +87,18 @@ def transport_settings(settings: ProviderSettings) -> TransportSettings:
         proxy=settings.proxy or proxy_of_environment(settings.base_url),
         ca_file=settings.ca_file,
     )
+
+
+def _credentials(settings: ProviderSettings) -> dict[str, str]:
+    """The key as the protocol wants it, and what else it wants in every request's head."""
+    key = settings.api_key
+    if settings.kind == "anthropic":
+        from pointsman.providers.anthropic import API_VERSION
+
+        return {"anthropic-version": API_VERSION} | ({"x-api-key": key} if key else {})
+    if settings.kind == "gemini":
+        return {"x-goog-api-key": key} if key else {}
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 class _Transports:
@@ -103,8 +127,8 @@ def _is_asyncio() -> bool:
 
 def _problems(settings: ProviderSettings) -> Iterator[str]:
     where = f"providers.{settings.name}"
-    if settings.kind != "openai":
-        yield f"{where}.kind: {settings.kind!r} is not known; use 'openai'"
+    if settings.kind not in KINDS:
+        yield f"{where}.kind: {settings.kind!r} is not known; use {' or '.join(map(repr, KINDS))}"
     if not is_http_url(settings.base_url):
         yield (
             f"{where}.base_url: {settings.base_url!r} is not an http(s) URL; "

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from pointsman.errors import ProviderError, RequestError
+from pointsman.protocols.plain import may_have_extensions, plain_chat
 from pointsman.providers.answers import (
     checked_chunk,
     checked_completion,
@@ -17,19 +14,17 @@ from pointsman.providers.answers import (
     secrets_of,
     usage_of,
 )
-from pointsman.providers.provider import ProviderReply
-from pointsman.providers.sse import EventTooLargeError, SseParser
+from pointsman.providers.event_stream import EventStream
+from pointsman.providers.provider import ProviderReply, written
 from pointsman.providers.transport import HttpCall, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
-    from types import TracebackType
-    from typing import Self
 
+    from pointsman.errors import ProviderError
     from pointsman.providers.provider import ProviderCall, ProviderSettings
     from pointsman.providers.transport import HttpStream, Transport
-    from pointsman.types import Usage
 
 _DONE = b"[DONE]"
 
@@ -63,7 +58,7 @@ class OpenAIProvider:
         reply = await self._transport().send(self._http_call(call, body))
         if reply.status != 200:
             raise self._error(reply.status, reply.headers, reply.body)
-        answer = checked_completion(self.name, reply.status, reply.body, self._secrets)
+        answer = self._checked(reply.status, reply.body)
         return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
 
     def stream(self, call: ProviderCall) -> _OpenAIStream:
@@ -95,12 +90,13 @@ class OpenAIProvider:
         return f"OpenAIProvider({self.settings!r})"
 
     def _http_call(self, call: ProviderCall, body: Mapping[str, Any]) -> HttpCall:
-        try:
-            data = orjson.dumps(body)
-        except TypeError as error:
-            # orjson names the reason, not the value.
-            raise RequestError(f"the request cannot be written as JSON: {error}") from None
+        data = written(body)
+        if not self.settings.extensions and may_have_extensions(data):
+            data = written(plain_chat(body))
         return HttpCall("POST", self._chat_url, call.headers, data, self.settings.timeouts)
+
+    def _checked(self, status: int, body: bytes) -> dict[str, Any]:
+        return checked_completion(self.name, status, body, self._secrets)
 
     def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         return error_of(self.name, status, headers, body, secrets=self._secrets)
@@ -115,56 +111,16 @@ def _body_of(call: ProviderCall) -> dict[str, Any]:
     return body
 
 
-class _OpenAIStream:
-    """One streamed answer: the async context manager, and the `ProviderStream` it gives.
+class _OpenAIStream(EventStream):
+    """A streamed answer; its chunks are passed on as they are."""
 
-    An iterator of its own rather than an async generator: it may be left half read, and be read from another
-    task than the one that opened it.
-    """
+    END = "[DONE] or a finish reason"
 
     def __init__(self, provider: OpenAIProvider, context: AbstractAsyncContextManager[HttpStream]) -> None:
-        self._provider = provider
-        self._context = context
-        self._parser = SseParser()
-        self._payloads: deque[bytes] = deque()
+        super().__init__(provider.name, context, provider._error, provider._checked)
+        self._secrets = provider._secrets
         self._is_finished = False
         """A finish reason was seen: only usage and `[DONE]` may follow."""
-        self._is_over = False
-        self.headers: dict[str, str] = {}
-        self.usage: Usage | None = None
-
-    async def __aenter__(self) -> Self:
-        self._http = await self._context.__aenter__()
-        try:
-            await self._check_head(self._http)
-        except BaseException as error:
-            await self._context.__aexit__(type(error), error, error.__traceback__)
-            raise
-        self.headers = passed_on(self._http.headers)
-        self._chunks = self._http.chunks()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._context.__aexit__(kind, error, trace)
-
-    async def _check_head(self, http: HttpStream) -> None:
-        provider = self._provider
-        if http.status != 200:
-            raise provider._error(http.status, http.headers, await http.read())
-        content_type = http.headers.get("content-type", "text/event-stream").partition(";")[0].strip().lower()
-        if content_type == "text/event-stream":
-            return
-        if content_type == "application/json":
-            checked_completion(provider.name, http.status, await http.read(), provider._secrets)
-        shown = content_type if content_type.isascii() and content_type.isprintable() else "?"
-        raise malformed(
-            provider.name, f"answered a stream with content-type {shown[:60]!r}; check base_url", status=200
-        )
-
-    def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        return self
 
     async def __anext__(self) -> dict[str, Any]:
         while not self._payloads:
@@ -173,22 +129,11 @@ class _OpenAIStream:
             await self._read()
         payload = self._payloads.popleft()
         if payload == _DONE:
-            self._is_over = True
-            self._payloads.clear()
-            await self._http.finish()
+            await self._finish()
             raise StopAsyncIteration
         return self._chunk(payload)
 
-    async def _read(self) -> None:
-        """Take the next piece of the body, or notice its end."""
-        piece = await anext(self._chunks, None)
-        if piece is not None:
-            try:
-                self._payloads.extend(self._parser.feed(piece))
-            except EventTooLargeError as error:
-                raise malformed(self._provider.name, f"the stream cannot be read: {error}") from None
-            return
-        self._is_over = True
+    def _ended(self) -> None:
         if self._is_finished:
             return
         last = self._parser.flush()
@@ -197,15 +142,10 @@ class _OpenAIStream:
         if last and last[0].startswith(b'{"error"'):
             self._payloads.extend(last)
             return
-        raise ProviderError(
-            f"provider {self._provider.name!r}: the stream ended without [DONE] or a finish reason",
-            provider=self._provider.name,
-            code="provider_stream_broken",
-            status=200,
-        )
+        raise self._broken()
 
     def _chunk(self, payload: bytes) -> dict[str, Any]:
-        chunk = checked_chunk(self._provider.name, payload, self._provider._secrets)
+        chunk = checked_chunk(self._name, payload, self._secrets)
         for choice in chunk.get("choices") or ():
             if choice.get("finish_reason"):
                 self._is_finished = True

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import orjson
+
+from pointsman.errors import RequestError
 from pointsman.providers.transport import DEFAULT_TIMEOUTS, Timeouts
 
 if TYPE_CHECKING:
@@ -22,15 +25,19 @@ class ProviderSettings:
 
     Attributes:
         name: Name of the provider in the catalog.
-        kind: Wire protocol; `openai` is any server that speaks OpenAI's chat completions.
-        base_url: URL that `/chat/completions` is appended to, usually ending in `/v1`.
-        api_key: Bearer key; `None` or empty: none is sent. Never printed.
+        kind: Wire protocol; `openai` is any server that speaks OpenAI's chat completions, `anthropic` one
+            that speaks the Messages API.
+        base_url: URL that `/chat/completions`, `/messages` or `/models/...` is appended to, usually ending in
+            `/v1` or `/v1beta`.
+        api_key: Key, sent as the protocol wants it; `None` or empty: none is sent. Never printed.
         timeouts: Time limits of every call.
         headers: Further headers of every request. Never printed.
         http2: Whether to offer HTTP/2.
         proxy: URL of an HTTP proxy; `None`: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say. Never printed.
         transport: HTTP client; `auto` chooses (see `default_transport`).
         ca_file: PEM file of further root certificates to trust.
+        extensions: Whether a server of `kind` openai takes the fields beyond OpenAI's that
+            `pointsman.protocols` lists; if not, they are left out or said in OpenAI's words.
     """
 
     name: str
@@ -43,6 +50,7 @@ class ProviderSettings:
     proxy: str | None = field(default=None, repr=False)
     transport: TransportName = "auto"
     ca_file: str | None = None
+    extensions: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +63,15 @@ class ProviderCall:
         headers: Further headers of this request.
         service_tier: The deployment's tier as the provider calls it; `None`: its default. The adapter sends
             this in place of the body's, which is a wish that the decision has already weighed.
+        max_output_tokens: The most tokens the model can write, for protocols that need a limit; `None`:
+            unknown.
     """
 
     upstream_model: str
     body: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     service_tier: str | None = None
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +79,10 @@ class ProviderReply:
     """A whole answer.
 
     Attributes:
-        body: The chat completion, as the provider gave it.
+        body: The chat completion: as the provider gave it, or translated.
         usage: Tokens used, `None` if the provider did not say.
-        headers: Rate-limit headers (`x-ratelimit-*`, `retry-after*`), lower-case names.
+        headers: Rate-limit headers (`x-ratelimit-*`, `anthropic-ratelimit-*`, `retry-after*`), lower-case
+            names.
         status: HTTP status.
     """
 
@@ -92,10 +104,10 @@ class ProviderStream(Protocol):
         """Tokens used, once the provider has said."""
 
     def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield chat completion chunks unchanged, the one with the usage included.
+        """Yield chat completion chunks, the one with the usage included.
 
         Raises:
-            ProviderError: `provider_stream_broken` if the stream ends without `[DONE]` or a finish reason;
+            ProviderError: `provider_stream_broken` if the stream ends before its protocol's end of an answer;
                 what the provider says, if it sends an error event.
         """
 
@@ -112,7 +124,8 @@ class Provider(Protocol):
 
         Raises:
             ProviderError: It failed; says whether another deployment may do better.
-            RequestError: The body cannot be sent (a lone surrogate, a header that is not one).
+            RequestError: The body cannot be sent (a lone surrogate, a header that is not one), or asks for
+                what the protocol has no concept of.
         """
 
     def stream(self, call: ProviderCall) -> AbstractAsyncContextManager[ProviderStream]:
@@ -123,3 +136,16 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections."""
+
+
+def written(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON.
+
+    Raises:
+        RequestError: It holds what JSON cannot.
+    """
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        # orjson names the reason, not the value.
+        raise RequestError(f"the request cannot be written as JSON: {error}") from None

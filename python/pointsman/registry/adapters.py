@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pointsman.providers import ProviderSettings, Timeouts
 
@@ -34,7 +35,20 @@ def _settings(name: str, configured: ConfiguredProvider) -> ProviderSettings:
         proxy=_revealed(configured.proxy),
         transport=configured.transport,
         ca_file=configured.ca_file,
+        extensions=_takes_extensions(configured),
     )
+
+
+def _takes_extensions(configured: ConfiguredProvider) -> bool:
+    """As configured; else all servers but the hosted ones that speak OpenAI's protocol and no more."""
+    if configured.extensions is not None:
+        return configured.extensions
+    from pointsman.config import KNOWN_PROVIDERS
+
+    hosts = {
+        urlsplit(known.base_url).hostname for known in KNOWN_PROVIDERS.values() if known.kind == "openai"
+    }
+    return urlsplit(configured.base_url).hostname not in hosts
 
 
 def _revealed(secret: Secret) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,15 @@ from pointsman.registry.policies import Policy, build_policies
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pointsman.config import CacheSettings, Config, DeploymentSettings, ServerSettings
+    from pointsman.config import (
+        CacheSettings,
+        Config,
+        DeploymentSettings,
+        KeySettings,
+        ServerSettings,
+        SignalSettings,
+        StoreSettings,
+    )
     from pointsman.providers import ProviderSettings
 
 
@@ -30,12 +38,14 @@ class Registry:
         catalog: What the core decides on.
         providers: Settings of each provider's adapter, in the config's order.
         policies: By name; `default` is always there.
+        max_output_tokens: The most tokens each model can write; `None`: unknown.
     """
 
     config: Config
     catalog: Catalog
     providers: tuple[ProviderSettings, ...]
     policies: Mapping[str, Policy]
+    max_output_tokens: Mapping[str, int | None] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         source, n_deployments = self.config.origin.source, len(self.catalog)
@@ -47,9 +57,24 @@ class Registry:
         return self.config.server
 
     @property
+    def signals(self) -> SignalSettings | None:
+        """What is looked at in answers; `None`: nothing is."""
+        return self.config.signals
+
+    @property
     def cache(self) -> CacheSettings | None:
         """Settings of the semantic cache; `None`: there is none."""
         return self.config.cache
+
+    @property
+    def store(self) -> StoreSettings | None:
+        """Settings of the decision log; `None`: nothing is logged."""
+        return self.config.store
+
+    @property
+    def keys(self) -> KeySettings | None:
+        """Where the callers' keys are kept; `None`: nobody needs one."""
+        return self.config.keys
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:
@@ -73,4 +98,5 @@ def registry_from_config(config: Config) -> Registry:
         catalog=catalog,
         providers=provider_settings(config),
         policies=MappingProxyType(build_policies(config)),
+        max_output_tokens={model["name"]: model["max_output_tokens"] for model in document["models"]},
     )

@@ -1,4 +1,4 @@
-"""Reload a config file when it changes; the old registry stays when the new one is wrong."""
+"""Reload a file when it changes: a config, or keys; what was read before stays when the new file is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
@@ -32,6 +32,7 @@ POLL_MS = 2_000
 # How long nothing must have happened for a change to be over.
 _STEP_MS = 20
 
+T = TypeVar("T")
 OnChange = Callable[["Registry"], Awaitable[None] | None]
 
 
@@ -43,8 +44,8 @@ def load_registry_file(path: Path) -> Registry:
     return registry_from_config(load_config(path))
 
 
-class ConfigWatcher:
-    """Watches a config file and hands on each new registry that is good.
+class FileWatcher(Generic[T]):
+    """Watches a file and hands on what each new good version of it holds.
 
     The directory is watched rather than the file, so that a rename over it and Kubernetes' swapped symlinks
     are seen; only a change of the file's content counts. Works under asyncio and trio. Where watching fails
@@ -54,17 +55,18 @@ class ConfigWatcher:
         last_error: Problems of the newest file if it was refused, and of the watching when it has failed; a
             good file clears it.
         last_error_at: Unix time of the newest of these problems, seconds; `None` when there are none.
-        n_reloads: How many registries were handed on.
+        n_reloads: How many versions were handed on.
         is_polling: Whether watching has failed and the file is polled.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
-        on_change: OnChange,
+        on_change: Callable[[T], Awaitable[None] | None],
         *,
-        current: Registry | None = None,
-        load: Callable[[Path], Registry] = load_registry_file,
+        load: Callable[[Path], T],
+        is_same: Callable[[T, T], bool],
+        current: T | None = None,
         debounce_ms: int = DEBOUNCE_MS,
         poll_ms: int = POLL_MS,
         clock: Callable[[], float] = time.time,
@@ -72,11 +74,12 @@ class ConfigWatcher:
         """Make a watcher of a file.
 
         Args:
-            path: The config file.
-            on_change: Called (and awaited, if it is async) with each new good registry.
-            current: The registry in use, however long ago and in whichever process it was loaded: the watch
-                begins with a look whether the file still says that. `None`: it begins by handing one on.
-            load: Makes the registry of the file; runs in a worker thread.
+            path: The file.
+            on_change: Called (and awaited, if it is async) with what each new good version holds.
+            load: Reads the file; runs in a worker thread.
+            is_same: Whether two versions say the same.
+            current: What is in use, however long ago and in whichever process it was loaded: the watch begins
+                with a look whether the file still says that. `None`: it begins by handing one on.
             debounce_ms: Changes within this time are one.
             poll_ms: How often to look at the file when the file system reports nothing.
             clock: Unix time, seconds.
@@ -88,6 +91,7 @@ class ConfigWatcher:
         self.is_polling = False
         self._on_change = on_change
         self._load = load
+        self._is_same = is_same
         self._debounce_ms = debounce_ms
         self._poll_ms = poll_ms
         self._clock = clock
@@ -110,7 +114,7 @@ class ConfigWatcher:
             try:
                 await self._watch()
             except Exception as error:
-                # Whatever it was: a config that is no longer looked at would be noticed by nobody.
+                # Whatever it was: a file that is no longer looked at would be noticed by nobody.
                 self._note_failed_watching(error)
                 await self._poll()
             tasks.cancel_scope.cancel()
@@ -124,16 +128,16 @@ class ConfigWatcher:
         self._stop.set()
 
     async def reload(self) -> bool:
-        """Load the file now and hand its registry on; returns whether it was good."""
+        """Load the file now and hand on what it holds; returns whether it was good."""
         return await self._reload(unless=None)
 
-    async def _reload(self, *, unless: Registry | None) -> bool:
-        """As `reload`; a registry made of the same config as `unless` is good, but not handed on."""
+    async def _reload(self, *, unless: T | None) -> bool:
+        """As `reload`; what says the same as `unless` is good, but not handed on."""
         self._seen = await anyio.to_thread.run_sync(_fingerprint, self.path)
         try:
-            registry = await anyio.to_thread.run_sync(self._load, self.path)
-            if unless is None or registry.config != unless.config:
-                await self._hand_on(registry)
+            loaded = await anyio.to_thread.run_sync(self._load, self.path)
+            if unless is None or not self._is_same(loaded, unless):
+                await self._hand_on(loaded)
         except PointsmanError as error:
             self._refuse(error.problems if isinstance(error, ConfigError) else [str(error)])
             return False
@@ -145,8 +149,8 @@ class ConfigWatcher:
         self.last_error, self.last_error_at = [], None
         return True
 
-    async def _hand_on(self, registry: Registry) -> None:
-        handed_on = self._on_change(registry)
+    async def _hand_on(self, loaded: T) -> None:
+        handed_on = self._on_change(loaded)
         if inspect.isawaitable(handed_on):
             await handed_on
         self.n_reloads += 1
@@ -155,7 +159,7 @@ class ConfigWatcher:
         self.last_error, self.last_error_at = problems, self._clock()
 
     async def _catch_up(self) -> None:
-        """Take what the file has become since the registry in use was loaded."""
+        """Take what the file has become since what is in use was loaded."""
         current, self._current = self._current, None
         async with self._turn:
             await self._reload(unless=current)
@@ -189,7 +193,7 @@ class ConfigWatcher:
             directories = _directories(self.path)
             changes = awatch(
                 *directories,
-                watch_filter=self._is_about_config,
+                watch_filter=self._is_about_it,
                 debounce=self._debounce_ms,
                 step=min(_STEP_MS, self._debounce_ms),
                 stop_event=self._stop,
@@ -214,15 +218,42 @@ class ConfigWatcher:
         if await anyio.to_thread.run_sync(_fingerprint, self.path) != self._seen:
             await self._reload_in_turn()
 
-    def _is_about_config(self, _change: object, changed: str) -> bool:
-        """Whether a change may be one of the config; a log file that grows beside it must not wake anyone."""
+    def _is_about_it(self, _change: object, changed: str) -> bool:
+        """Whether a change may be one of the file; a log file that grows beside it must not wake anyone."""
         name = Path(changed).name
-        # Kubernetes swaps the symlink `..data`, which the config's own symlink leads through.
+        # Kubernetes swaps the symlink `..data`, which the file's own symlink leads through.
         return name in (self.path.name, self.path.resolve().name) or name.startswith("..")
 
     async def _reload_in_turn(self) -> None:
         async with self._turn:
             await self.reload()
+
+
+class ConfigWatcher(FileWatcher["Registry"]):
+    """Watches a config file and hands on each new registry that is good."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        on_change: OnChange,
+        *,
+        current: Registry | None = None,
+        load: Callable[[Path], Registry] = load_registry_file,
+        debounce_ms: int = DEBOUNCE_MS,
+        poll_ms: int = POLL_MS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Make a watcher of a config file; arguments as `FileWatcher`."""
+        super().__init__(
+            path,
+            on_change,
+            load=load,
+            is_same=lambda one, other: one.config == other.config,
+            current=current,
+            debounce_ms=debounce_ms,
+            poll_ms=poll_ms,
+            clock=clock,
+        )
 
 
 def _fingerprint(path: Path) -> bytes:

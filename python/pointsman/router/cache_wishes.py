@@ -22,10 +22,19 @@ CACHE_HEADERS = {
 }
 """Headers (without prefix, `_` for `-`) by the field of the `cache` object they stand for."""
 
+
+def _scope(value: Any, param: str) -> str:
+    """A label on one line: what stands before a line's end in a namespace is the tenant."""
+    scope = label(value, param)
+    if not scope.isprintable():
+        raise RequestError(f"{param} must hold printable characters only", param=param)
+    return scope
+
+
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "mode": one_of("read-write", "read", "write", "off"),
     "max_age_s": lambda value, param: number(value, param, 0),
-    "scope": label,
+    "scope": _scope,
 }
 _MAX_AGE = re.compile(r"max-age=\"?(\d{1,10})\"?")
 

@@ -12,9 +12,10 @@ from pointsman.cache.grading import grade
 from pointsman.cache.identity import read_question
 from pointsman.cache.kept import KeptAnswer
 from pointsman.cache.store import AnswerCache, CacheOptions
+from pointsman.cache.tenancy import namespace_of
 from pointsman.cache.visit import Visit
 from pointsman.errors import ConfigError, PointsmanError
-from pointsman.types import Completion
+from pointsman.types import DEFAULT_TENANT, Completion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from pointsman.types import Usage
 
 _LOG = logging.getLogger("pointsman.cache")
-# The tenant of every request, until keys name others.
-_TENANT = "default"
 # Others wait for the one that asks for all of them at least this long, or twice what it is predicted to take.
 _MIN_PATIENCE_S = 5.0
 _JUDGE_ASKS = (
@@ -74,15 +73,16 @@ def visit_of(cache: AnswerCache | None, chat: ChatRequest, decision: Decision) -
     wishes = chat.cache
     if cache is None or not (wishes.reads or wishes.writes):
         return None
-    namespace = wishes.scope or cache.options.namespace
+    tenant = chat.request.tenant
+    scope = wishes.scope or cache.options.namespace
     return Visit(
         cache,
-        read_question(chat.body, chat.request, f"{_TENANT}\n{namespace}"),
+        read_question(chat.body, chat.request, f"{tenant or DEFAULT_TENANT}\n{scope}"),
         decision.decision_id,
         reads=wishes.reads,
         writes=wishes.writes,
         max_age_s=wishes.max_age_s,
-        namespace=namespace,
+        namespace=namespace_of(tenant, scope),
     )
 
 

@@ -24,8 +24,11 @@ class Observers:
 
     def __init__(self) -> None:
         self._observers: tuple[Observer, ...] = ()
-        self.wants_answers = False
+
+    @property
+    def wants_answers(self) -> bool:
         """Whether any of them looks at answers, so that streams must be put together."""
+        return any(observer.wants_answers for observer in self._observers)
 
     def __bool__(self) -> bool:
         return bool(self._observers)
@@ -33,7 +36,10 @@ class Observers:
     def add(self, observer: Observer) -> None:
         """Tell this one too, from the next request on."""
         self._observers = (*self._observers, observer)
-        self.wants_answers = self.wants_answers or observer.wants_answers
+
+    def remove(self, observer: Observer) -> None:
+        """Tell this one no more."""
+        self._observers = tuple(each for each in self._observers if each is not observer)
 
     def tell(self, served: Served) -> None:
         """Tell every observer."""

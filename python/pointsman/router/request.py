@@ -18,6 +18,7 @@ from pointsman.types import Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pointsman.keys import Key
     from pointsman.registry import Policy
 
 AUTO = "auto"
@@ -53,7 +54,7 @@ class ChatRequest:
         explain: Whether the answer carries `pointsman_metadata`.
         wants_usage: Whether the caller asked for the usage chunk of a stream.
         cache: What the cache may do for it.
-        key_id: Id of the key it came with; `None`: without one.
+        key: The key it came with; `None`: without one.
     """
 
     request: Request
@@ -62,7 +63,12 @@ class ChatRequest:
     explain: bool
     wants_usage: bool
     cache: CacheWishes = NO_WISHES
-    key_id: str | None = None
+    key: Key | None = None
+
+    @property
+    def key_id(self) -> str | None:
+        """Id of the key it came with."""
+        return self.key.key_id if self.key else None
 
     @staticmethod
     def parse(
@@ -71,6 +77,7 @@ class ChatRequest:
         resolve_policy: Callable[[str], Policy],
         *,
         cache_control: str = "",
+        key: Key | None = None,
     ) -> ChatRequest:
         """Read an OpenAI chat body with pointsman's block and headers.
 
@@ -79,6 +86,7 @@ class ChatRequest:
             headers: The `x-pointsman-*` request headers, names lower-case and without that prefix.
             resolve_policy: Gives the policy of a name, or raises `RequestError`.
             cache_control: Value of the `Cache-Control` header, if there is one.
+            key: The key it came with: its tenant asks, and only its models may answer.
 
         Raises:
             RequestError: Names the parameter, the value seen and the remedy.
@@ -89,9 +97,9 @@ class ChatRequest:
         policy_name = _policy_name(model)
         policy = resolve_policy(policy_name)
         block = read_block(body.get("pointsman"), headers)
-        if isinstance(key := body.get("prompt_cache_key"), str) and key:
+        if isinstance(group := body.get("prompt_cache_key"), str) and group:
             # What OpenAI's clients group their prompts by names a session as well as any.
-            block.setdefault("session_id", key)
+            block.setdefault("session_id", group)
         request = Request(
             messages=_messages(body),
             tools=mappings(body, "tools") or (),
@@ -101,7 +109,9 @@ class ChatRequest:
             stream=boolean(body, "stream"),
             service_tier=_service_tier(body),
             parameters=_parameters(body),
-            allowed_models=_allowed_models(model, body, policy),
+            allowed_models=_allowed_models(model, body, policy, key),
+            permitted_models=key.models if key else None,
+            tenant=key.tenant if key else None,
             constraints=constrained(policy.constraints, block),
             preferences=read_preferences(body.get("provider"), policy.preferences),
         )
@@ -113,6 +123,7 @@ class ChatRequest:
             explain=bool(block.get("explain", False)),
             wants_usage=bool(stream_options.get("include_usage", False)),
             cache=cache_wishes(policy.cache, block.get("cache"), cache_control),
+            key=key,
         )
 
 
@@ -176,11 +187,28 @@ def _policy_name(model: str) -> str:
     return "default"
 
 
-def _allowed_models(model: str, body: dict[str, Any], policy: Policy) -> tuple[str, ...] | None:
+def _allowed_models(
+    model: str, body: dict[str, Any], policy: Policy, key: Key | None
+) -> tuple[str, ...] | None:
     models = names(body.get("models"), "models")
+    if key is not None and key.models is not None:
+        for name in models or ():
+            _check_permitted(name, "models", key.models)
+        if model != AUTO and not model.startswith("auto:"):
+            _check_permitted(model, "model", key.models)
     if model == AUTO or model.startswith("auto:"):
         return models if models is not None else policy.allowed_models
     return (model, *(name for name in models or () if name != model))
+
+
+def _check_permitted(name: str, param: str, permitted: tuple[str, ...]) -> None:
+    if name not in permitted:
+        raise RequestError(
+            f"this API key may not use model {name!r:.100}; it may use {', '.join(permitted)}",
+            code="caller_model_not_allowed",
+            param=param,
+            status=403,
+        )
 
 
 def _service_tier(body: dict[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ async with Router.from_config("pointsman.yaml") as router:
 from __future__ import annotations
 
 import random
+import re
 import time
 from functools import partial
 from time import perf_counter
@@ -31,9 +32,11 @@ from pointsman.router.cached import (
 )
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
+from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
 from pointsman.router.parts import close_all, load_registry, unknown_name
 from pointsman.router.request import ChatRequest, chat_body
+from pointsman.router.rewards import JUDGE_TAG, RewardObserver, rewarding
 from pointsman.router.stream import CompletionStream
 from pointsman.router.wiring import (
     Wiring,
@@ -55,11 +58,14 @@ if TYPE_CHECKING:
     from pointsman.cache.kept import KeptAnswer
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
-    from pointsman.config import CacheSettings
+    from pointsman.config import CacheSettings, SignalSettings
+    from pointsman.keys import Key
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
+    from pointsman.store.store import DecisionStore
     from pointsman.types import Observer
 
+_ANSWER_PREFIX = re.compile(r"^(chatcmpl-|msg_|resp_)")
 _AVAILABLE_STRATEGIES = ("auto", "direct")
 
 
@@ -85,6 +91,10 @@ class Router:
         self._retired: list[Wiring] = []
         self._cache = open_cache(registry.cache)
         self._observers = Observers()
+        self._ledger = Ledger(registry)
+        self._observers.add(self._ledger)
+        self._signals: RewardObserver | None = None
+        self._use_signals(registry.signals)
         self._is_closed = False
 
     @classmethod
@@ -121,9 +131,11 @@ class Router:
             self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
         )
 
-    def parse(self, body: Any, headers: Mapping[str, str], *, cache_control: str = "") -> ChatRequest:
-        """Read an OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
-        return ChatRequest.parse(body, headers, self._policy, cache_control=cache_control)
+    def parse(
+        self, body: Any, headers: Mapping[str, str], *, cache_control: str = "", key: Key | None = None
+    ) -> ChatRequest:
+        """Read a key's OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
+        return ChatRequest.parse(body, headers, self._policy, cache_control=cache_control, key=key)
 
     def decide_request(self, chat: ChatRequest) -> Decision:
         """Decide a parsed request now; errors as `decide`."""
@@ -273,7 +285,24 @@ class Router:
         """Tell `observer` what becomes of every request from now on."""
         self._observers.add(observer)
 
+    @property
+    def signals(self) -> RewardObserver | None:
+        """What looks at answers and learns from them, if the config has a `signals` section."""
+        return self._signals
+
+    def _use_signals(self, settings: SignalSettings | None) -> None:
+        if self._signals is not None:
+            self._observers.remove(self._signals)
+        self._signals = rewarding(settings, self._signals, self.observe, self._ask)
+        if self._signals is not None:
+            self._observers.add(self._signals)
+
     # ---- learning
+
+    @property
+    def store(self) -> DecisionStore | None:
+        """The decision log, if the config has one."""
+        return self._ledger.store
 
     def observe(self, outcome: Outcome) -> None:
         """Learn what came of a call that this router did not make, or a grade that comes later (`reward`).
@@ -298,14 +327,15 @@ class Router:
 
         Args:
             hit_id: Id of the decision that was answered from the cache not long ago, of its answer
-                (`chatcmpl-...`), or of the cache's entry.
+                (`chatcmpl-...`, `msg_...`, `resp_...`), or of the cache's entry.
             is_right: Whether the answer was right for what was asked.
             weight: How sure that is, in [0, 1]; 1 is certain.
 
         Returns:
             Whether there is such a hit or entry.
         """
-        hit = self._cache.hit_of(hit_id.removeprefix("chatcmpl-")) if self._cache else None
+        own_id = _ANSWER_PREFIX.sub("", hit_id, count=1)
+        hit = self._cache.hit_of(own_id) if self._cache else None
         if self._cache is None or hit is None:
             return False
         self._cache.graded(hit, is_right=is_right, weight=weight)
@@ -321,7 +351,7 @@ class Router:
         return await self._call(chat, decision, perf_counter(), Attempts())
 
     async def _ask(self, model: str, text: str) -> str:
-        answer = await self.complete(text, model=model, cache={"mode": "off"})
+        answer = await self.complete(text, model=model, cache={"mode": "off"}, tags=[JUDGE_TAG])
         return answer.text
 
     async def _swap_cache(self, settings: CacheSettings | None) -> None:
@@ -345,6 +375,8 @@ class Router:
         self._core.swap(registry.catalog)
         if registry.cache != old.registry.cache:
             await self._swap_cache(registry.cache)
+        await self._ledger.swap(registry)
+        self._use_signals(registry.signals)
         old.is_retired = True
         self._retired.append(old)
         if old.n_inflight == 0:
@@ -353,8 +385,11 @@ class Router:
     async def aclose(self) -> None:
         """Close every provider's idle connections and take no more requests; those under way may finish."""
         self._is_closed = True
+        if self._signals is not None:
+            await self._signals.aclose()
         if self._cache is not None:
             await self._cache.aclose()
+        await self._ledger.aclose()
         wirings = [*self._retired, self._wiring]
         self._retired.clear()
         await close_all({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())

@@ -38,6 +38,7 @@ class Wiring:
                 upstream_model=deployment.upstream_model,
                 service_tier=None if deployment.tier == "default" else deployment.tier,
                 client=by_name[deployment.provider],
+                max_output_tokens=registry.max_output_tokens.get(deployment.model),
             )
             for deployment in registry.deployments
         }

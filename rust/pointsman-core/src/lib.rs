@@ -78,5 +78,5 @@ pub use request::{
     Attachment, Constraints, Conversation, ProviderPreferences, Request, ResponseFormat, Role,
     SortBy,
 };
-pub use router::Router;
+pub use router::{Router, Sweep};
 pub use session::SessionPrefix;

@@ -146,6 +146,10 @@ impl Serialize for BoundRecord<'_> {
                 serializer,
                 limits.allowed_models.iter().flatten().map(model),
             ),
+            Bound::PermittedModels => sequence(
+                serializer,
+                limits.permitted_models.iter().flatten().map(model),
+            ),
             Bound::Providers(list) => {
                 sequence(serializer, limits.providers(list).iter().map(provider))
             }

@@ -329,6 +329,8 @@ pub struct Request<S> {
     pub parameters: Vec<S>,
     /// Models that may answer, in order of preference; `None`: all of the catalog.
     pub allowed_models: Option<Vec<S>>,
+    /// Models the caller may use at all, in no order; `None`: every one. Names the catalog lacks permit nothing.
+    pub permitted_models: Option<Vec<S>>,
     /// Who asks, where a gateway serves several; their sessions are apart.
     pub tenant: Option<S>,
     /// The conversation it belongs to, so that what staying with a deployment saves is known.
@@ -356,6 +358,7 @@ impl<S> Request<S> {
             service_tier: None,
             parameters: Vec::new(),
             allowed_models: None,
+            permitted_models: None,
             tenant: None,
             session_id: None,
             constraints: Constraints::default(),

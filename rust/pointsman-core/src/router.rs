@@ -1,27 +1,30 @@
 //! [`Router`]: features, axes, predictions, feasibility and choice, in that order.
 
 mod calls;
+mod outlook;
+mod sweep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::belief::Beliefs;
 use crate::catalog::{Catalog, Deployment, Tier};
-use crate::classify::{Facts, classify};
+use crate::classify::Facts;
 use crate::decision::{Assessment, Decision, Infeasible, Verdict};
 use crate::embed::Embedding;
-use crate::error::{Error, ErrorKind};
-use crate::features::Features;
+use crate::error::Error;
 use crate::heads;
 use crate::health::{Health, HealthSettings};
 use crate::identity::decision_id;
-use crate::learned::{FeatureVector, Learned, Outcome, Task};
+use crate::learned::{Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
-use crate::policy::{self, Candidate, Chance, Choice, Limits};
+use crate::policy::{self, Candidate, Choice};
 use crate::request::Request;
-use crate::session::{Chain, Sessions};
+use crate::session::Sessions;
 use crate::stems;
 use crate::tokens::{self, TokenFamily};
+use outlook::Outlook;
+pub use sweep::Sweep;
 
 /// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically, no lock is held while scoring.
 ///
@@ -264,60 +267,28 @@ impl Table {
         now_s: f64,
         seed: u64,
     ) -> Result<Verdict, Error> {
-        if request.conversation.is_empty() {
-            return Err(ErrorKind::EmptyConversation.into());
-        }
         let catalog = &self.catalog;
-        let limits = Limits::resolve(catalog, request)?;
+        let limits = outlook::resolve(self, request)?;
         let decision_id = decision_id(catalog.version(), request, now_s, seed)?;
-        let features = Features::extract(request);
-        let profile = classify(&features, &facts(request));
-        let vector = FeatureVector::new(&features, request.vector.as_deref())?;
-        let task_name = limits.task.as_deref();
-        let task = Task::new(&profile, task_name, features.foreign_share(), &vector);
-        let mut beliefs = self.believe(&task, now_s)?;
-        let chain = Chain::of(request);
-        if let Some(chain) = &chain {
-            beliefs.warm_up(catalog, read(sessions).warmth(chain, now_s));
-        }
-        let mut candidates = policy::predict(catalog, &limits, &beliefs.each);
-        let conditions = lock(&self.health)
-            .conditions(|index| candidates[index].n_tokens(limits.n_choices), now_s);
-        let rejections = policy::reject(
-            catalog,
-            &profile,
-            features.needs,
-            &limits,
-            conditions.as_deref(),
-            &mut candidates,
-        );
-        let chance = Chance {
-            seed,
-            min_propensity: limits.min_propensity,
-            n_rewards: beliefs.n_rewards,
-        };
-        let choice = policy::choose(
-            catalog,
-            &profile,
-            &limits,
-            &rejections,
-            &mut candidates,
-            chance,
-        )?;
+        let mut outlook = Outlook::new(self, request, limits, sessions, now_s)?;
+        let choice = outlook.choose(self, seed)?;
+        let Outlook {
+            profile, limits, ..
+        } = &outlook;
         let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
         let assessment = Assessment {
             decision_id,
             catalog: Arc::clone(catalog),
-            profile,
-            features: vector,
             output_tokens: limits
                 .max_output_tokens
                 .map_or(prior, |limit| prior.capped(limit)),
-            baseline: baseline(catalog, &candidates),
-            limits,
-            candidates,
-            rejections,
-            prefix: chain.map(|chain| chain.prefix()),
+            baseline: baseline(catalog, &outlook.candidates),
+            profile: outlook.profile,
+            features: outlook.vector,
+            limits: outlook.limits,
+            candidates: outlook.candidates,
+            rejections: outlook.rejections,
+            prefix: outlook.chain.map(|chain| chain.prefix()),
         };
         Ok(verdict(assessment, choice))
     }

@@ -14,13 +14,14 @@ use crate::decision::PyDecision;
 use crate::error::{CoreError, no_feasible};
 use crate::outcome;
 use crate::request::{self, items};
+use crate::sweep;
 
 /// Texts longer than this together are worth letting other threads run.
 const DETACH_BYTES: usize = 8 * 1024;
 
 /// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically.
 #[pyclass(name = "Core", module = "pointsman._native", frozen)]
-pub(crate) struct PyCore(Router);
+pub(crate) struct PyCore(pub(crate) Router);
 
 #[pymethods]
 impl PyCore {
@@ -158,10 +159,7 @@ impl PyCore {
         now_s: f64,
         seed: u64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let requests: Vec<Request<PyBackedStr>> = items(requests, "requests")?
-            .enumerate()
-            .map(|(index, request)| request::extract_at(&request?, index))
-            .collect::<PyResult<_>>()?;
+        let requests = extract_all(requests)?;
         let verdicts = py
             .detach(|| self.0.decide_many(&requests, now_s, seed))
             .map_err(CoreError)?;
@@ -171,4 +169,30 @@ impl PyCore {
         };
         verdicts.into_iter().map(answer).collect()
     }
+
+    #[pyo3(signature = (requests, quality_values_usd, *, now_s, seed))]
+    fn sweep_many<'py>(
+        &self,
+        py: Python<'py>,
+        requests: &Bound<'py, PyAny>,
+        quality_values_usd: Vec<f64>,
+        now_s: f64,
+        seed: u64,
+    ) -> PyResult<sweep::Columns<'py>> {
+        let requests = extract_all(requests)?;
+        let sweeps = py
+            .detach(|| {
+                self.0
+                    .sweep_many(&requests, &quality_values_usd, now_s, seed)
+            })
+            .map_err(CoreError)?;
+        Ok(sweep::columns(py, &sweeps))
+    }
+}
+
+fn extract_all(requests: &Bound<'_, PyAny>) -> PyResult<Vec<Request<PyBackedStr>>> {
+    items(requests, "requests")?
+        .enumerate()
+        .map(|(index, request)| request::extract_at(&request?, index))
+        .collect()
 }

@@ -13,6 +13,7 @@ mod error;
 mod outcome;
 mod pacer;
 mod request;
+mod sweep;
 
 use pyo3::prelude::*;
 

@@ -52,6 +52,7 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
     let format = get(intern!(py, "response_format"))?;
     let response_format = response_format(&format, &mut schema_texts)?;
     let allowed_models = get(intern!(py, "allowed_models"))?;
+    let permitted_models = get(intern!(py, "permitted_models"))?;
     let service_tier = get(intern!(py, "service_tier"))?;
     Ok(Request {
         conversation: conversation(&get(intern!(py, "messages"))?)?,
@@ -68,6 +69,7 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
         service_tier: optional_text(&service_tier, "service_tier")?,
         parameters: texts(&get(intern!(py, "parameters"))?, "parameters")?,
         allowed_models: optional_texts(&allowed_models, "allowed_models")?,
+        permitted_models: optional_texts(&permitted_models, "permitted_models")?,
         tenant: optional_text(&get(intern!(py, "tenant"))?, "tenant")?,
         session_id: optional_text(
             &get(intern!(py, "constraints"))?.getattr(intern!(py, "session_id"))?,

@@ -94,6 +94,19 @@ OTHERS = (
 )
 
 
+def simulation_script(models: Sequence[DemoModel]) -> dict[str, Any]:
+    """The script of `pointsman simulate` for `models`: each at its provider, always at its nominal pace."""
+    return {
+        "providers": {
+            model.provider: {
+                "models": [model.name],
+                "latency": {"ttft_p50_ms": model.ttft_p50_ms, "tokens_per_s": model.tokens_per_s},
+            }
+            for model in models
+        }
+    }
+
+
 def gateway_config(models: Sequence[DemoModel], base_urls: Mapping[str, str]) -> dict[str, Any]:
     """The document of a `pointsman.yaml` for `models`, their providers at `base_urls`."""
     return {

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -74,6 +75,12 @@ class Children:
         child = Child(name, process, log)
         self._started.append(child)
         return child
+
+
+def simulate_command(script: Path) -> list[str]:
+    """The command that serves simulated providers on any free port, as long as its parent lives."""
+    options = ["--port", "0", "--json", "--with-parent"]
+    return [sys.executable, "-m", "pointsman", "simulate", str(script), *options]
 
 
 def wait_until_ready(child: Child, url: str, timeout_s: float) -> None:

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pointsman.cli.demo import report
-from pointsman.cli.demo.fleet import BASELINE_MODEL, NANO, OTHERS, REAL_PROVIDER, DemoModel, gateway_config
+from pointsman.cli.demo.fleet import (
+    BASELINE_MODEL,
+    NANO,
+    OTHERS,
+    REAL_PROVIDER,
+    DemoModel,
+    gateway_config,
+    simulation_script,
+)
 from pointsman.cli.demo.processes import (
     Child,
     ChildFailed,
     Children,
     free_port,
     signals_as_exit,
+    simulate_command,
     wait_for_line,
     wait_until_ready,
 )
@@ -97,29 +106,12 @@ def _start_providers(
             console.print(f"no real model, going on simulated: {reason}", markup=False)
     models = [nano, *OTHERS]
     simulated = [model for model in models if not model.is_real]
-    child = children.start(
-        "simulated",
-        [sys.executable, "-m", "pointsman.cli.demo.simulated", "--config", _simulation(simulated)],
-    )
+    script = children.directory / "simulated.yaml"
+    script.write_text(json.dumps(simulation_script(simulated)))  # JSON is YAML
+    child = children.start("simulated", simulate_command(script))
     address = json.loads(wait_for_line(child, START_TIMEOUT_S))["listening"]
     base_urls |= {model.provider: f"{address}/{model.provider}/v1" for model in simulated}
     return models, base_urls
-
-
-def _simulation(models: Sequence[DemoModel]) -> str:
-    return json.dumps(
-        {
-            "models": [
-                {
-                    "provider": model.provider,
-                    "model": model.name,
-                    "ttft_ms": model.ttft_p50_ms,
-                    "tokens_per_s": model.tokens_per_s,
-                }
-                for model in models
-            ]
-        }
-    )
 
 
 def _start_real_model(console: Console, children: Children) -> tuple[DemoModel, str]:

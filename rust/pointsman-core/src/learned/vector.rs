@@ -6,7 +6,7 @@ use crate::lexicon::Cue;
 
 /// Hand features of a [`FeatureVector`].
 pub(super) const N_HAND: usize = MEASURES.len() + CUES.len();
-/// Dimensions of the embedding that are kept: more find no better neighbours (`examples/routing_data.rs`).
+/// Dimensions of the embedding that are kept: more find no better neighbours (`pointsman eval`).
 pub(super) const N_EMBEDDED: usize = 64;
 /// Values measured of the text itself.
 pub(super) const N_OWN: usize = N_HAND + N_EMBEDDED;

@@ -72,6 +72,7 @@ pub(crate) enum Bound {
     Model(usize),
     Provider(usize),
     AllowedModels,
+    PermittedModels,
     Providers(ProviderList),
     RequiredParameters,
     RequiredParameter(usize),
@@ -264,6 +265,18 @@ impl List {
                 code,
                 "allowed_models",
                 Bound::AllowedModels,
+                Bound::Model(deployment.model),
+            );
+        }
+        if limits
+            .permitted_models
+            .as_ref()
+            .is_some_and(|models| !models.contains(&deployment.model))
+        {
+            self.add(
+                code,
+                "permitted_models",
+                Bound::PermittedModels,
                 Bound::Model(deployment.model),
             );
         }

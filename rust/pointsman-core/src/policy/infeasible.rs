@@ -178,6 +178,9 @@ fn help(name: &str, rejection: &Rejection) -> String {
         (_, "allowed_models") => {
             "add a deployment of an allowed model, or allow more models".to_owned()
         }
+        (_, "permitted_models") => {
+            "add a deployment of a model the caller is permitted, or permit more models".to_owned()
+        }
         (_, "service_tier") => {
             "ask for another service_tier, or add a deployment of this one".to_owned()
         }

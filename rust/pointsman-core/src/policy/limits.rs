@@ -28,6 +28,7 @@ pub(crate) struct Limits {
     pub(crate) dial: Dial,
     pub(crate) weights: Weights,
     pub(crate) allowed_models: Option<Vec<usize>>,
+    pub(crate) permitted_models: Option<Vec<usize>>,
     pub(crate) order: Vec<usize>,
     pub(crate) only: Option<Vec<usize>>,
     pub(crate) ignore: Vec<usize>,
@@ -68,6 +69,11 @@ impl Limits {
                 .map(|name| model("allowed_models", name))
                 .collect()
         });
+        // A permission may outlive the model it names, and no caller can mend that.
+        let permitted_models = request.permitted_models.as_deref().map(|names| {
+            let known = names.iter().map(|name| model("permitted_models", name));
+            known.filter_map(Result::ok).collect()
+        });
         let required = if preferences.require_parameters {
             &request.parameters[..]
         } else {
@@ -94,6 +100,7 @@ impl Limits {
                 latency_value_usd_per_s: constraints.latency_value_usd_per_s,
             },
             allowed_models: allowed_models.transpose()?,
+            permitted_models,
             order: providers("provider.order", &preferences.order)?,
             only: preferences
                 .only

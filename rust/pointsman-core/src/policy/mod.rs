@@ -21,6 +21,7 @@ pub use feasible::ReasonCode;
 pub(crate) use feasible::{Bound, Rejection, reject};
 pub(crate) use infeasible::{Binding, bind};
 pub(crate) use limits::Limits;
+pub(crate) use score::Dial;
 
 /// Version of the policy, logged with every decision.
 pub const POLICY_VERSION: &str = "feasible-score-3";

@@ -10,7 +10,7 @@ use crate::logistic::{logit, sigma};
 /// Terms of the blend, the intercept included.
 const N_TERMS: usize = 4;
 /// The blend before any outcome: the slice and the neighbours share the logit scale, so that without outcomes,
-/// where both are the prior, the answer is the prior (chosen by `examples/routing_data`).
+/// where both are the prior, the answer is the prior (chosen by `pointsman eval` on three sets).
 const START: [f64; N_TERMS] = [0.0, 0.5, 2.0, 0.5];
 /// Variance of the belief in [`START`].
 const START_VARIANCE: [f64; N_TERMS] = [0.02, 0.05, 2.0, 0.05];

@@ -1,0 +1,1 @@
+"""Learning offline: tables of graded answers in, trained state and proof of its worth out."""

@@ -1,0 +1,155 @@
+"""The adapter for Anthropic's Messages API."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pointsman.protocols.anthropic_answers import ChunksOfEvents, completion_of_message
+from pointsman.protocols.anthropic_requests import messages_of_chat
+from pointsman.providers.answers import embedded_error, error_of, parsed, passed_on, secrets_of, usage_of
+from pointsman.providers.event_stream import EventStream
+from pointsman.providers.provider import ProviderReply, written
+from pointsman.providers.transport import HttpCall, malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from pointsman.errors import ProviderError
+    from pointsman.providers.provider import ProviderCall, ProviderSettings
+    from pointsman.providers.transport import HttpStream, Transport
+
+API_VERSION = "2023-06-01"
+"""The `anthropic-version` that is sent unless the provider's `headers` say another; later ones take no
+`temperature`, `top_p` and `top_k` from any model."""
+
+# Of errors within a stream, which have no status of their own.
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+# A page of the list of models.
+_MAX_MODELS = 1000
+
+
+class AnthropicProvider:
+    """Anthropic, or a server that speaks its Messages API.
+
+    Args:
+        settings: Where it is and how to reach it.
+        transport: Returns the transport to use in the running async library, the same one every time.
+    """
+
+    def __init__(self, settings: ProviderSettings, transport: Callable[[], Transport]) -> None:
+        self.settings = settings
+        self._secrets = secrets_of(settings)
+        self._transport = transport
+        base_url = settings.base_url.rstrip("/")
+        self._messages_url = f"{base_url}/messages"
+        self._models_url = f"{base_url}/models?limit={_MAX_MODELS}"
+
+    @property
+    def name(self) -> str:
+        """Name of the provider in the catalog."""
+        return self.settings.name
+
+    async def complete(self, call: ProviderCall) -> ProviderReply:
+        """Get a whole answer."""
+        reply = await self._transport().send(self._http_call(call, is_stream=False))
+        if reply.status != 200:
+            raise self._error(reply.status, reply.headers, reply.body)
+        answer = completion_of_message(self._checked(reply.status, reply.body), int(time.time()))
+        return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
+
+    def stream(self, call: ProviderCall) -> _AnthropicStream:
+        """Get an answer as a stream; leaving closes the upstream connection."""
+        return _AnthropicStream(self, self._transport().stream(self._http_call(call, is_stream=True)))
+
+    async def list_models(self) -> list[str]:
+        """Return the names of the models the server serves, sorted."""
+        reply = await self._transport().send(
+            HttpCall("GET", self._models_url, timeouts=self.settings.timeouts)
+        )
+        if reply.status != 200:
+            raise self._error(reply.status, reply.headers, reply.body)
+        models = parsed(self.name, reply.status, reply.body).get("data")
+        if not isinstance(models, list):
+            raise malformed(self.name, "the list of models has no `data`; check base_url", status=200)
+        return sorted(
+            model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections of the running async library."""
+        await self._transport().aclose()
+
+    def __repr__(self) -> str:
+        return f"AnthropicProvider({self.settings!r})"
+
+    def _http_call(self, call: ProviderCall, *, is_stream: bool) -> HttpCall:
+        body = messages_of_chat(call.body, call.max_output_tokens)
+        body.pop("stream", None)
+        if is_stream:
+            body["stream"] = True
+        if call.service_tier == "priority":
+            # Capacity that was bought where there is some, else the standard one.
+            body["service_tier"] = "auto"
+        body["model"] = call.upstream_model
+        return HttpCall("POST", self._messages_url, call.headers, written(body), self.settings.timeouts)
+
+    def _checked(self, status: int, body: bytes) -> dict[str, Any]:
+        """A 200's message: its content is a list of objects."""
+        message = parsed(self.name, status, body)
+        if message.get("type") == "error":
+            raise self._embedded(message.get("error"))
+        content = message.get("content")
+        if not isinstance(content, list) or not all(isinstance(block, dict) for block in content):
+            raise malformed(
+                self.name, "answered without a `content` of blocks; check base_url and kind", status=status
+            )
+        return message
+
+    def _embedded(self, error: object) -> ProviderError:
+        if isinstance(error, dict) and error.get("type") in _STATUSES:
+            error = {**error, "status": _STATUSES[error["type"]]}
+        return embedded_error(self.name, error, self._secrets)
+
+    def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        return error_of(self.name, status, headers, body, secrets=self._secrets)
+
+
+class _AnthropicStream(EventStream):
+    """A streamed message as chat chunks."""
+
+    END = "message_stop"
+
+    def __init__(self, provider: AnthropicProvider, context: AbstractAsyncContextManager[HttpStream]) -> None:
+        super().__init__(provider.name, context, provider._error, provider._checked)
+        self._embedded = provider._embedded
+        self._translator = ChunksOfEvents(int(time.time()))
+
+    def _translate(self, payload: bytes) -> Iterable[dict[str, Any]]:
+        try:
+            event = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            event = None
+        if not isinstance(event, dict):
+            raise malformed(self._name, "an event of the stream is not a JSON object", status=200)
+        if event.get("type") == "error":
+            raise self._embedded(event.get("error"))
+        chunks = self._translator.feed(event)
+        self._is_done = self._translator.is_finished
+        if self._is_done:
+            self.usage = usage_of(chunks[-1])
+        return chunks

@@ -1,0 +1,337 @@
+"""Looks at every answer off the reply path, and tells the core what its signals are worth.
+
+An answer's verifiers run in a worker thread, in the order in which answers came. Its reward is told once:
+when its gates failed, or when all have spoken that are to (the session's next question or the end of the
+retry window, the judge); never when somebody graded it before (`graded`). Nothing of it can fail a request.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import orjson
+from anyio import to_thread
+
+from pointsman.cache.background import Background
+from pointsman.errors import InvalidInput, PointsmanError, UnknownName
+from pointsman.signals.answer import Answer
+from pointsman.signals.combine import Combiner
+from pointsman.signals.judge import judge_prompt, judge_signal
+from pointsman.signals.retry import Retries
+from pointsman.signals.signal import Errors, Signal
+from pointsman.signals.verifiers import VERIFIERS, Selection, missing_packages, run_verifiers
+from pointsman.types import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pointsman.config import SignalSettings
+    from pointsman.types import Served
+
+_LOG = logging.getLogger("pointsman.signals")
+JUDGE_TAG = "pointsman-judge"
+"""Marks requests that ask a judge: nobody judges those."""
+_MAX_QUEUED = 1_000
+_MAX_CASES = 4_096
+_BATCH = 32
+
+
+@dataclass(slots=True)
+class _Case:
+    """One answer, until its reward is told and for a while after.
+
+    Attributes:
+        served: What was asked and answered.
+        signals: What is said of it so far.
+        is_waiting: Whether its session's next question, or the end of the window, is yet to speak.
+        is_judged: Whether a judge is yet to speak.
+        is_told: Whether its reward was told, or is not to be.
+        weight: What its reward counted.
+    """
+
+    served: Served
+    signals: list[Signal]
+    is_waiting: bool = False
+    is_judged: bool = False
+    is_told: bool = False
+    weight: float = 0.0
+
+
+class RewardObserver:
+    """Runs the verifiers of the config's `signals:` section, and feeds what they say to the core.
+
+    Attributes:
+        wants_answers: Streams are put together for it.
+        counts: How often each verifier ran (`NAME`) and found fault (`NAME_low`), how many rewards were told
+            (`rewards`), and answers nobody looked at because too many came at once (`dropped`).
+    """
+
+    wants_answers = True
+
+    def __init__(
+        self,
+        settings: SignalSettings,
+        observe: Callable[[Outcome], None],
+        ask: Callable[[str, str], Awaitable[str]],
+    ) -> None:
+        """Make one.
+
+        Args:
+            settings: What runs for which slice.
+            observe: Learns an outcome; `Router.observe`.
+            ask: What a model says to a text, of a request tagged `JUDGE_TAG`.
+        """
+        self.counts: Counter[str] = Counter()
+        judge = settings.judge
+        self._combiner = Combiner({"judge": Errors(judge.tpr, judge.fpr)} if judge else {})
+        self.use(settings)
+        self._observe = observe
+        self._ask = ask
+        self._queue: deque[Served] = deque()
+        self._is_draining = False
+        self._background = Background()
+        self._lock = Lock()
+        self._cases: OrderedDict[str, _Case] = OrderedDict()
+        self._waiting: deque[_Case] = deque()
+
+    def use(self, settings: SignalSettings) -> None:
+        """Go on with other settings; what was learned of signals stays."""
+        self._selection = Selection(settings)
+        self._judge = settings.judge
+        self._retries = Retries(settings.retry_window_s)
+        for name, packages in missing_packages(self._selection.of(None, "text", "general")).items():
+            _LOG.warning(
+                "signal %s lacks %s; pip install 'pointsman[signals]', or `drop: [%s]` under `signals`",
+                name,
+                ", ".join(packages),
+                name,
+            )
+
+    def served(self, served: Served) -> None:
+        """Queue an answer of a model; kept answers and failures are nobody's reward."""
+        if served.answer is None or served.cache.is_hit or served.error_code is not None:
+            return
+        if JUDGE_TAG in served.request.constraints.tags:
+            return
+        if len(self._queue) >= _MAX_QUEUED:
+            self.counts["dropped"] += 1
+            return
+        self._queue.append(served)
+        if not self._is_draining:
+            self._is_draining = True
+            self._background.start(self._drain)
+
+    def graded(self, decision_id: str, reward: float) -> float:
+        """Learn what signals are worth from a grade of someone who knows.
+
+        Args:
+            decision_id: The decision that was graded.
+            reward: The grade, in [0, 1].
+
+        Returns:
+            What the grade may still count, in [0, 1]: 1, less what the answer's own signals counted already.
+            The answer's signals are told no more.
+        """
+        with self._lock:
+            case = self._cases.get(decision_id)
+            if case is None:
+                return 1.0
+            self._combiner.learn(case.signals, case.served.model or "", reward)
+            case.is_told = True
+            return 1.0 - case.weight
+
+    def signals_of(self, decision_id: str) -> tuple[Signal, ...]:
+        """What verifiers said of a recent answer; empty if it is not known, or nothing was said."""
+        with self._lock:
+            case = self._cases.get(decision_id)
+            return tuple(case.signals) if case else ()
+
+    def errors(self, name: str) -> Errors:
+        """How often a hint is right, as graded answers have it so far."""
+        return self._combiner.errors(name)
+
+    async def settle(self) -> None:
+        """Look at all that is queued, and wait for judges."""
+        await self._background.settle()
+
+    def expire(self, now_s: float) -> None:
+        """Tell the rewards whose retry window is over at `now_s`; every answer that comes does so too."""
+        with self._lock:
+            self._expire(now_s)
+
+    async def aclose(self) -> None:
+        """Look at what is queued, and tell every reward; judges under way are cancelled."""
+        if not self._is_draining and self._queue:
+            await self._drain()
+        await self._background.aclose()
+        with self._lock:
+            for case in self._cases.values():
+                self._tell(case)
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+                for case in await to_thread.run_sync(self._look_at, batch):
+                    self._background.start(lambda case=case: self._be_judged(case))  # type: ignore[misc]
+        finally:
+            self._is_draining = False
+
+    def _look_at(self, batch: list[Served]) -> list[_Case]:
+        """Run the verifiers; returns the cases for the judge."""
+        for_judge = []
+        for served in batch:
+            signals, selected = self._verified(served)
+            with self._lock:
+                case = self._opened(served, signals, selected)
+                if case.is_judged:
+                    for_judge.append(case)
+                self._expire(time.time())
+        return for_judge
+
+    def _verified(self, served: Served) -> tuple[list[Signal], frozenset[str]]:
+        decision, task = served.decision, served.request.constraints.task
+        selected = self._selection.of(task, decision.structure, decision.domain)
+        answer = Answer(
+            body=served.answer or {},
+            asked=served.body,
+            structure=decision.structure,
+            domain=decision.domain,
+            task=task,
+        )
+        wanted = [verifier for verifier in VERIFIERS if verifier.name in selected]
+        return run_verifiers(answer, wanted), selected
+
+    def _opened(self, served: Served, signals: list[Signal], selected: frozenset[str]) -> _Case:
+        """A new case; what it says of its session's former one is told."""
+        decision_id, constraints = served.decision.decision_id, served.request.constraints
+        case = _Case(served, signals)
+        for signal in signals:
+            self._count(signal)
+        is_usable = not any(signal.is_failed_gate for signal in signals)
+        if constraints.session_id is not None and "retry" in selected:
+            session = (served.request.tenant or "", constraints.session_id)
+            said = self._retries.asked(session, decision_id, served.body, served.started_at_s)
+            if said is not None:
+                self._heard(*said)
+            case.is_waiting = is_usable
+        case.is_judged = is_usable and "judge" in selected and self._is_sampled(decision_id)
+        self._cases[decision_id] = case
+        if case.is_waiting:
+            self._waiting.append(case)
+        self._tell_if_complete(case)
+        if len(self._cases) > _MAX_CASES:
+            self._tell(self._cases.popitem(last=False)[1])
+        return case
+
+    def _heard(self, decision_id: str, signal: Signal) -> None:
+        """Take what the next question says of a former answer."""
+        case = self._cases.get(decision_id)
+        if case is not None and case.is_waiting:
+            case.is_waiting = False
+            self._add(case, signal)
+
+    def _expire(self, now_s: float) -> None:
+        while self._waiting:
+            case = self._waiting[0]
+            is_over = case.served.started_at_s + self._retries.window_s <= now_s
+            if case.is_waiting and not is_over:
+                return
+            self._waiting.popleft()
+            if case.is_waiting:
+                case.is_waiting = False
+                self._add(case, self._retries.unasked())
+
+    async def _be_judged(self, case: _Case) -> None:
+        judge, served = self._judge, case.served
+        answer = Answer(served.answer or {}, served.body)
+        signal = None
+        try:
+            if judge is not None:
+                reply = await self._ask(judge.model, judge_prompt(answer.last_user_text, answer.text))
+                signal = judge_signal(reply, judge.model)
+        except PointsmanError as error:
+            _LOG.info("the judge failed: %s", error)
+        with self._lock:
+            case.is_judged = False
+            self._add(case, signal)
+
+    def _add(self, case: _Case, signal: Signal | None) -> None:
+        """Add what was said late, and tell the reward if nothing more is to come."""
+        if signal is not None:
+            case.signals.append(signal)
+            self._count(signal)
+        self._tell_if_complete(case)
+
+    def _tell_if_complete(self, case: _Case) -> None:
+        if not case.is_waiting and not case.is_judged:
+            self._tell(case)
+
+    def _tell(self, case: _Case) -> None:
+        if case.is_told:
+            return
+        case.is_told = True
+        served, decision = case.served, case.served.decision
+        task = served.request.constraints.task
+        cell = (decision.structure, decision.domain, task or "")
+        reward = self._combiner.reward(case.signals, served.model or "", cell, _quality(served))
+        if reward is None or not _is_drawn(decision.decision_id[-8:], reward.weight):
+            return
+        outcome = Outcome(
+            deployment=served.deployment or "",
+            domain=decision.domain,
+            complexity=decision.complexity,
+            structure=decision.structure,
+            task=task,
+            decision=decision,
+            reward=reward.value,
+        )
+        try:
+            self._observe(outcome)
+        except (InvalidInput, UnknownName):
+            # A deployment swapped away: nobody is left to learn of.
+            return
+        case.weight = reward.weight
+        self.counts["rewards"] += 1
+
+    def _count(self, signal: Signal) -> None:
+        self.counts[signal.name] += 1
+        self.counts[f"{signal.name}_low"] += signal.value < 0.5
+
+    def _is_sampled(self, decision_id: str) -> bool:
+        return self._judge is not None and _is_drawn(decision_id[-16:-8], self._judge.rate)
+
+
+def _is_drawn(digits: str, share: float) -> bool:
+    """A draw with this probability; its randomness is a hash's hex digits, so a replay draws the same."""
+    return int(digits, 16) < share * 16.0 ** len(digits)
+
+
+def _quality(served: Served) -> float:
+    """What was predicted of the answer by whoever answered, which after a fallback is not whom it chose."""
+    decision = served.decision
+    if served.deployment == decision.deployment:
+        return decision.predicted_quality
+    candidates = orjson.loads(decision.to_json())["candidates"]
+    found = (each["quality"] for each in candidates if each["deployment"] == served.deployment)
+    return next(found, decision.predicted_quality)
+
+
+def rewarding(
+    settings: SignalSettings | None,
+    current: RewardObserver | None,
+    observe: Callable[[Outcome], None],
+    ask: Callable[[str, str], Awaitable[str]],
+) -> RewardObserver | None:
+    """The observer of a config's `signals:` section, `current` if there is one; `None` without a section."""
+    if settings is None:
+        return None
+    if current is None:
+        return RewardObserver(settings, observe, ask)
+    current.use(settings)
+    return current

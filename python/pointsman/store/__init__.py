@@ -1,0 +1,1 @@
+"""What must not be lost: the decision log, feedback, what was learned; in SQLite or PostgreSQL."""
