@@ -283,6 +283,8 @@ def test_a_judge_without_a_deployment_is_refused():
         ("anthropic: {base_url: 'http://h/v1'}", ("openai", "http://h/v1")),
         ("claude: {kind: anthropic}", ("anthropic", "https://api.anthropic.com/v1")),
         ("claude: {kind: anthropic, base_url: 'http://h/v1'}", ("anthropic", "http://h/v1")),
+        ("gemini: {}", ("gemini", "https://generativelanguage.googleapis.com/v1beta")),
+        ("gemini: {kind: openai}", ("openai", "https://generativelanguage.googleapis.com/v1beta/openai")),
         ("mistral: {}", ("openai", "https://api.mistral.ai/v1")),
     ],
 )

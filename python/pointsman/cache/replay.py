@@ -12,6 +12,7 @@ _PIECE_CHARS = 24
 # Ends of an answer that is whole; `length` was cut and `content_filter` withheld.
 _WHOLE_ENDS = frozenset({"stop", "tool_calls", "function_call"})
 _JOINED_FIELDS = ("content", "refusal", "reasoning_content", "reasoning")
+_LISTED_FIELDS = ("reasoning_details", "images", "annotations")
 
 
 def is_whole(body: Mapping[str, Any], *, with_tool_calls: bool) -> bool:
@@ -97,6 +98,8 @@ class StreamRecorder:
         for name, value in delta.items():
             if name in _JOINED_FIELDS and isinstance(value, str):
                 message[name] = (message.get(name) or "") + value
+            elif name in _LISTED_FIELDS and isinstance(value, list):
+                message.setdefault(name, []).extend(value)
             elif name == "tool_calls":
                 _join_calls(message.setdefault("tool_calls", []), value or [])
             elif value is not None and name not in _JOINED_FIELDS:

@@ -53,7 +53,9 @@ _ALL = (
     KnownProvider(
         name="gemini",
         key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        openai_base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        kind="gemini",
         price_prefix="gemini",
     ),
     KnownProvider(

@@ -95,7 +95,7 @@ class PromptCacheSettings(Settings):
 class ProviderSettings(Settings):
     """A provider: its endpoint, credentials and transport. A known name brings its `base_url` and `kind`."""
 
-    kind: Literal["openai", "anthropic"] = Field(
+    kind: Literal["openai", "anthropic", "gemini"] = Field(
         default="openai", description="a kind of provider", examples=["anthropic"]
     )
     base_url: Url = Field(

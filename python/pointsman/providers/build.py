@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pointsman.providers.provider import Provider, ProviderSettings
     from pointsman.providers.transport import Transport
 
-KINDS = ("openai", "anthropic")
+KINDS = ("openai", "anthropic", "gemini")
 """Wire protocols that there is an adapter for."""
 
 
@@ -39,6 +39,10 @@ def _adapter(settings: ProviderSettings, transport: Callable[[], Transport]) -> 
         from pointsman.providers.anthropic import AnthropicProvider
 
         return AnthropicProvider(settings, transport)
+    if settings.kind == "gemini":
+        from pointsman.providers.gemini import GeminiProvider
+
+        return GeminiProvider(settings, transport)
     from pointsman.providers.openai import OpenAIProvider
 
     return OpenAIProvider(settings, transport)

@@ -26,7 +26,7 @@ class ProviderSettings:
     Attributes:
         name: Name of the provider in the catalog.
         kind: Wire protocol; `openai` is any server that speaks OpenAI's chat completions, `anthropic` one
-            that speaks the Messages API.
+            that speaks the Messages API, `gemini` one that speaks generateContent.
         base_url: URL that `/chat/completions`, `/messages` or `/models/...` is appended to, usually ending in
             `/v1` or `/v1beta`.
         api_key: Key, sent as the protocol wants it; `None` or empty: none is sent. Never printed.
