@@ -9,6 +9,7 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
     ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says why
     ├── ConfigError (ValueError)       a config file or environment that cannot be used
     ├── RequestError (ValueError)      a request that cannot be understood; names the parameter
+    │   └── LimitExceeded              a budget or rate limit has no room for it; says when there will be
     ├── StoreUnavailable               the store's database cannot be read now; requests do not need it
     └── ProviderError                  the upstream failed; says whether another try may succeed
         ├── ProviderTimeout            connect, first byte, idle or total time ran out
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "InvalidInput",
     "InvalidState",
+    "LimitExceeded",
     "NoFeasibleDeployment",
     "PointsmanError",
     "ProviderError",
@@ -90,6 +92,28 @@ class StoreUnavailable(PointsmanError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the store's database cannot be read now ({reason}); ask again later")
+
+
+class LimitExceeded(RequestError):
+    """A budget or a rate limit has no room for the request.
+
+    Attributes:
+        retry_after_s: Seconds until there may be room.
+        budget: Of a budget: `scope`, `window`, `spent_usd`, `held_usd`, `limit_usd`, `resets_at`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        status: int,
+        retry_after_s: float,
+        budget: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.retry_after_s = retry_after_s
+        self.budget = budget
 
 
 class ProviderError(PointsmanError):

@@ -22,11 +22,18 @@ def run(tmp_path, monkeypatch):
 
 def test_create_list_revoke(run, tmp_path):
     (tmp_path / "pointsman.yaml").write_text(yaml.safe_dump(config() | {"keys": {"path": "secrets"}}))
-    done = run("create", "--tenant", "acme", "--name", "ci", "--model", "nano", "--expires", "90d")
+    done = run(
+        "create", "--tenant", "acme", "--name", "ci", "--model", "nano", "--budget", "20/day", "--budget", "1/3600s",
+        "--requests-per-min", "60", "--expires", "90d",
+    )  # fmt: skip
     assert done.exit_code == 0, done.output
     secret = done.stdout.split()[0]
     key = KeyFolder(tmp_path / "secrets").load().check(secret, 0.0)
-    assert (key.tenant, key.models) == ("acme", ("nano",))
+    assert (key.tenant, key.models, key.requests_per_min) == ("acme", ("nano",), 60)
+    assert [budget.to_json() for budget in key.budgets] == [
+        {"usd": 20.0, "period": "day"},
+        {"usd": 1.0, "window_s": 3600.0},
+    ]
     listed = run("list", "--json")
     assert secret.split("_")[2] not in listed.stdout
     (row,) = orjson.loads(listed.stdout)["keys"]
@@ -44,6 +51,8 @@ def test_create_in_json_has_the_key_once(run):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
+        (["create", "--folder", "k", "--budget", "20/week"], 2, "DOLLARS/day"),
+        (["create", "--folder", "k", "--budget", "lots/day"], 2, "DOLLARS/day"),
         (["create", "--folder", "k", "--tenant", "a b"], 2, "without spaces"),
         (["create", "--folder", "k", "--expires", "soon"], 2, "duration"),
         (["revoke", "--folder", "k", "nosuch"], 1, "no key 'nosuch'"),

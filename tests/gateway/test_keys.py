@@ -8,13 +8,16 @@ import pytest
 from starlette.routing import Route
 
 from pointsman.config import parse_config
+from pointsman.errors import ConfigError
 from pointsman.gateway.app import create_app
 from pointsman.gateway.guard import ADMIN_PATHS, OPEN_PATHS
 from pointsman.keys import KeyFolder
+from pointsman.providers import Answer
 from pointsman.registry import registry_from_config
 from pointsman.router import Router
+from pointsman.spend import Allowance, Window
 
-from .conftest import config, scripted_gateway
+from .conftest import PROVIDERS, config, scripted_gateway
 
 
 @contextmanager
@@ -182,3 +185,76 @@ def test_a_scope_cannot_be_spelt_as_a_tenants(folder):
     with keyed(folder, cache={}) as gateway:
         answer = ask(gateway, secret, pointsman={"cache": {"scope": "a\ndefault"}})
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "pointsman.cache.scope")
+
+
+# ---- what a key may spend, and how fast
+
+
+def test_a_key_without_money_is_told_what_when_and_why(folder):
+    _, secret = folder.create(tenant="a", budgets=(Allowance(1e-6, Window(period="day")),))
+    _, rich = folder.create(tenant="a", budgets=(Allowance(1, Window(period="day")),))
+    with keyed(folder) as gateway:
+        answer = ask(gateway, secret, max_tokens=100)
+        assert answer.status_code == 402
+        error = answer.json()["error"]
+        assert (error["code"], error["type"]) == ("policy_budget", "policy_error")
+        assert error["budget"]["limit_usd"] == 1e-6
+        assert error["budget"]["scope"].startswith("key:")
+        assert 0 < int(answer.headers["retry-after"]) <= 86_400
+        anthropic = httpx.post(
+            gateway.url + "/v1/messages",
+            json={"model": "auto", "max_tokens": 100, "messages": [{"role": "user", "content": "hi"}]},
+            headers={"x-api-key": secret},
+        )
+        assert (anthropic.status_code, anthropic.json()["type"]) == (402, "error")
+        with httpx.stream(
+            "POST",
+            gateway.url + "/v1/chat/completions",
+            json={"model": "auto", "stream": True, "messages": [{"role": "user", "content": "hi"}]},
+            headers=bearer(secret),
+        ) as stream:
+            assert stream.status_code == 402
+        assert gateway.calls() == 0
+        assert ask(gateway, rich).status_code == 200
+        (budget,) = httpx.get(gateway.url + "/v1/budgets", headers=bearer(rich)).json()["data"]
+        assert (budget["limit_usd"], budget["window"]) == (1, "day")
+        assert 0 < budget["used_usd"] < 1
+
+
+def test_a_dear_first_choice_gives_way_to_what_fits(folder):
+    _, secret = folder.create(tenant="a", budgets=(Allowance(0.0002, Window(period="day")),))
+    with keyed(folder) as gateway:
+        answer = ask(gateway, secret, model="auto:best", max_tokens=50)
+        assert answer.headers["x-pointsman-model"] == "middle"
+        assert answer.headers["x-pointsman-reason"].startswith("fallback from frontier@gamma (policy_budget)")
+
+
+def test_rate_limits_are_the_keys_and_told_on_every_answer(folder):
+    script = {name: [Answer("ok", headers={"x-ratelimit-limit-requests": "9"})] for name in PROVIDERS}
+    _, secret = folder.create(tenant="a", requests_per_min=2, tokens_per_min=100_000)
+    _, free = folder.create(tenant="b")
+    with keyed(folder, script) as gateway:
+        answers = [ask(gateway, secret) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        left = [answer.headers["x-ratelimit-remaining-requests"] for answer in answers]
+        assert left == ["1", "0", "0"]
+        assert answers[0].headers.get_list("x-ratelimit-limit-requests") == ["2"]
+        assert answers[0].headers["x-ratelimit-limit-tokens"] == "100000"
+        error = answers[2].json()["error"]
+        assert (error["code"], error["type"]) == ("caller_rate_limited", "rate_limit_error")
+        assert 25 <= int(answers[2].headers["retry-after"]) <= 30
+        # Upstream's stand where the key has none of its own.
+        assert ask(gateway, free).headers["x-ratelimit-limit-requests"] == "9"
+
+
+def test_a_second_process_on_one_budget_does_not_start(folder):
+    def second():
+        admission = Router.from_config(config() | {"keys": {"path": str(folder.path)}}).admission
+        admission.accounts.open()
+        admission.close()
+
+    with keyed(folder):
+        second()  # no key has a budget: any number of processes may serve
+    folder.create(tenant="a", budgets=(Allowance(1, Window(period="day")),))
+    with keyed(folder), pytest.raises(ConfigError, match="another process"):
+        second()

@@ -17,6 +17,7 @@ from pointsman.cli.options import ConfigOption, JsonOption, config_path
 from pointsman.errors import ConfigError, RequestError
 from pointsman.keys import KeyFolder
 from pointsman.router.fields import duration_s
+from pointsman.spend import Allowance, Window
 from pointsman.types import DEFAULT_TENANT
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def create(
     ),
     name: Annotated[str, typer.Option(help="What you call it.")] = "",
     model: Annotated[list[str] | None, typer.Option(help="A model it may use; repeat. Default: all.")] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="US dollars a window: 20/day, 100/month or 1/3600s; repeat for several windows."),
+    ] = None,
+    requests_per_min: Annotated[int | None, typer.Option(min=1, help="Requests a minute.")] = None,
+    tokens_per_min: Annotated[int | None, typer.Option(min=1, help="Tokens a minute, in and out.")] = None,
     expires: Annotated[str | None, typer.Option(help="Refused after this time, such as 90d or 12h.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="May also read /metrics.")] = False,
     config: ConfigOption = None,
@@ -51,6 +58,9 @@ def create(
             tenant=tenant,
             name=name,
             models=tuple(model) if model else None,
+            budgets=tuple(map(_allowance, budget or ())),
+            requests_per_min=requests_per_min,
+            tokens_per_min=tokens_per_min,
             expires_at_s=expires_at_s,
             is_admin=admin,
         )
@@ -75,13 +85,17 @@ def list_command(
     if as_json:
         print(orjson.dumps({"keys": [_shown(key) for key in keys]}).decode())
         return
-    table = Table(Column("id", no_wrap=True), "tenant", "name", "models", "state")
+    table = Table(Column("id", no_wrap=True), "tenant", "name", "models", "budgets", "per minute", "state")
     for key in keys:
+        budgets = ", ".join(f"${budget.usd:g}/{budget.window}" for budget in key.budgets)
+        rates = ((key.requests_per_min, "requests"), (key.tokens_per_min, "tokens"))
         table.add_row(
             key.key_id,
             key.tenant,
             key.name,
             "all" if key.models is None else ", ".join(key.models),
+            budgets or "none",
+            ", ".join(f"{rate} {what}" for rate, what in rates if rate) or "no limit",
             _state(key),
         )
     Console().print(table)
@@ -113,6 +127,19 @@ def _folder(folder: Path | None, config: Path | None) -> KeyFolder:
     raise ConfigError(
         [f"{source}: no `keys:` section; add `keys: {{path: pointsman-keys}}`, or give --folder"]
     )
+
+
+def _allowance(text: str) -> Allowance:
+    usd, slash, window = text.partition("/")
+    try:
+        allowance = Allowance(float(usd), Window.of(window))
+    except ValueError:
+        slash = ""
+    if not slash:
+        raise ValueError(
+            f"a budget is DOLLARS/day, DOLLARS/month or DOLLARS/SECONDSs (20/day), got {text!r:.60}"
+        )
+    return Allowance.from_json(allowance.to_json())
 
 
 def _shown(key: Key) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from pointsman.config.cache import CacheSettings
 from pointsman.config.environment import config_from_environment
-from pointsman.config.keys import KeySettings
+from pointsman.config.keys import AllowanceSettings, BudgetsSettings, KeySettings
 from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
 from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
@@ -26,6 +26,8 @@ from pointsman.config.values import Secret
 
 __all__ = [
     "KNOWN_PROVIDERS",
+    "AllowanceSettings",
+    "BudgetsSettings",
     "CacheSettings",
     "Config",
     "DeploymentSettings",

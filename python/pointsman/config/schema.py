@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from pointsman.config.cache import CacheSection
-from pointsman.config.keys import KeySection
+from pointsman.config.keys import BudgetsSection, KeySection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
 from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
@@ -489,6 +489,11 @@ class Config(Settings):
     )
     keys: KeySection = Field(
         default=None, description="a mapping of key settings", examples=["{path: pointsman-keys}"]
+    )
+    budgets: BudgetsSection = Field(
+        default=None,
+        description="a mapping of budgets",
+        examples=["{total: {usd: 500, period: month}}"],
     )
     baseline_model: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o"]

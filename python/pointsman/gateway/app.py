@@ -22,6 +22,7 @@ from pointsman.errors import RequestError
 from pointsman.gateway.cache import cache_routes, failed
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
 from pointsman.gateway.guard import Guard, key_of
+from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
@@ -71,6 +72,7 @@ def create_app(
             Route("/v1/models", _models, methods=["GET"]),
             Route("/v1/models/{name:path}", _model, methods=["GET"]),
             *cache_routes(),
+            *limit_routes(),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", _ready, methods=["GET"]),
         ],
@@ -93,6 +95,8 @@ class _Gateway:
         # Here, before any route: none can be added that forgets to ask for the key.
         refusal = self._guard.admit(scope) if scope["type"] == "http" else None
         if refusal is None:
+            if scope["type"] == "http" and (key := key_of(scope)) is not None and has_rates(key):
+                send = with_rates(send, scope["state"]["router"].admission, key)
             await (endpoint or self._app)(scope, receive, send)
         elif endpoint is not None:
             await endpoint.refuse(scope, receive, send, refusal)
@@ -120,6 +124,9 @@ class _Life:
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             reload = watcher.request_reload if watcher else _nothing_to_reload
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+        self._router.admission.open()
+        if self._guard.has_budgets:
+            self._router.admission.accounts.open()  # another process on them: now, not with a request
         self._guard.start()
         try:
             yield {

@@ -15,7 +15,9 @@ from typing import Any
 import orjson
 
 from pointsman.errors import (
+    ConfigError,
     InvalidInput,
+    LimitExceeded,
     NoFeasibleDeployment,
     PointsmanError,
     ProviderError,
@@ -79,13 +81,15 @@ class Failure:
             return _infeasible(error)
         if isinstance(error, ProviderError):
             return _provider_failure(error, decision_id)
+        if isinstance(error, LimitExceeded):
+            return _limited(error, decision_id)
         if isinstance(error, RequestError):
             return Failure(error.status, _body(str(error), error.code, error.param, decision_id))
         if isinstance(error, InvalidInput):
             return Failure(400, _body(str(error), "caller_invalid_request", _param(str(error)), decision_id))
         if isinstance(error, ShuttingDown):
             return Failure(503, _body(str(error), "pointsman_shutting_down", None, decision_id))
-        if isinstance(error, PointsmanError):
+        if isinstance(error, PointsmanError) and not isinstance(error, ConfigError):
             return Failure(500, _body(str(error), "pointsman_error", None, decision_id))
         _LOG.error("request failed inside pointsman (decision %s)", decision_id, exc_info=error)
         message = "pointsman failed on this request; its log has the details under this decision id"
@@ -114,6 +118,15 @@ def _infeasible(error: NoFeasibleDeployment) -> Failure:
     body["error"]["binding_constraint"] = error.infeasible.code
     body["error"]["candidates"] = orjson.loads(error.infeasible.to_json())["candidates"]
     return Failure(422, body)
+
+
+def _limited(error: LimitExceeded, decision_id: str | None) -> Failure:
+    body = _body(str(error), error.code, None, decision_id)
+    if error.budget is None:
+        body["error"]["type"] = "rate_limit_error"
+    else:
+        body["error"]["budget"] = error.budget
+    return Failure(error.status, body, math.ceil(error.retry_after_s))
 
 
 def _provider_failure(error: ProviderError, decision_id: str | None) -> Failure:

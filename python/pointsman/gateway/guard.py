@@ -46,6 +46,11 @@ class Guard:
         return self._keyring is not None
 
     @property
+    def has_budgets(self) -> bool:
+        """Whether a key has a budget."""
+        return self._keyring is not None and any(key.budgets for key in self._keyring.keys)
+
+    @property
     def problems(self) -> list[str]:
         """What is wrong with the newest keys file; the keys of before hold then."""
         return self._watcher.last_error if self._watcher else []

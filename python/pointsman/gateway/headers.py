@@ -80,7 +80,9 @@ def _choice(
 ) -> dict[str, str]:
     reason = decision.reason
     if answered_by.deployment != decision.deployment and attempts:
-        reason = f"fallback from {decision.deployment} ({attempts[0].error_code}); chosen first: {reason}"
+        # Where no call has failed, the one chosen first was not called: it did not fit a budget.
+        why = attempts[0].error_code or "policy_budget"
+        reason = f"fallback from {decision.deployment} ({why}); chosen first: {reason}"
     return {
         "x-pointsman-decision-id": decision.decision_id,
         "x-pointsman-model": answered_by.model,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pointsman.config import (
+        BudgetsSettings,
         CacheSettings,
         Config,
         DeploymentSettings,
@@ -75,6 +76,11 @@ class Registry:
     def keys(self) -> KeySettings | None:
         """Where the callers' keys are kept; `None`: nobody needs one."""
         return self.config.keys
+
+    @property
+    def budgets(self) -> BudgetsSettings | None:
+        """What requests may cost together; `None`: there is no such limit."""
+        return self.config.budgets
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:

@@ -20,6 +20,7 @@ from pointsman._native import Core
 from pointsman.errors import PointsmanError, RequestError, UnknownName
 from pointsman.execution.direct import Attempts, complete, within
 from pointsman.providers import build_provider
+from pointsman.router.admission import Admission
 from pointsman.router.budgets import Budgets
 from pointsman.router.cached import (
     Auditor,
@@ -45,7 +46,6 @@ from pointsman.router.wiring import (
     costs_usd,
     ends_cut,
     estimated_usage,
-    targets_of,
 )
 from pointsman.types import CACHE_OFF, CacheUse, Completion, Outcome
 
@@ -90,6 +90,7 @@ class Router:
         self._wiring = Wiring(registry, self._build(registry, {}))
         self._retired: list[Wiring] = []
         self._cache = open_cache(registry.cache)
+        self._admission = Admission(registry)
         self._observers = Observers()
         self._ledger = Ledger(registry)
         self._observers.add(self._ledger)
@@ -135,10 +136,12 @@ class Router:
         self, body: Any, headers: Mapping[str, str], *, cache_control: str = "", key: Key | None = None
     ) -> ChatRequest:
         """Read a key's OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
-        return ChatRequest.parse(body, headers, self._policy, cache_control=cache_control, key=key)
+        policy = partial(self._policy, key=key)
+        return ChatRequest.parse(body, headers, policy, cache_control=cache_control, key=key)
 
     def decide_request(self, chat: ChatRequest) -> Decision:
         """Decide a parsed request now; errors as `decide`."""
+        self._admission.take_request(chat.key)
         strategy = chat.request.constraints.strategy
         if strategy not in _AVAILABLE_STRATEGIES:
             raise RequestError(
@@ -229,16 +232,21 @@ class Router:
     ) -> Completion:
         """Call the models of a decision, whatever is in the cache."""
         wiring = self._current()
+        admitted = self._admission.admit(chat, decision, wiring)
         wiring.n_inflight += 1
         learner = self._learner(chat, decision)
         try:
-            target, reply = await complete(targets_of(wiring, decision), chat.body, attempts)
+            target, reply = await complete(admitted.targets, chat.body, attempts)
+        except BaseException as error:
+            admitted.fail(error)
+            raise
         finally:
             learner.failed(attempts.made)
             await self._leave(wiring)
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
         reply.body["model"] = target.model
         cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
+        admitted.settle(cost_usd, usage)
         learner.settled(cost_usd)
         elapsed_s = perf_counter() - started_s
         learner.answered(
@@ -274,6 +282,7 @@ class Router:
             decision,
             learner,
             started_s,
+            self._admission.admit,
             visit,
             self._served,
             self._observers,
@@ -296,6 +305,13 @@ class Router:
         self._signals = rewarding(settings, self._signals, self.observe, self._ask)
         if self._signals is not None:
             self._observers.add(self._signals)
+
+    # ---- limits
+
+    @property
+    def admission(self) -> Admission:
+        """What requests may cost, and how many there may be."""
+        return self._admission
 
     # ---- learning
 
@@ -373,6 +389,7 @@ class Router:
         old = self._wiring
         self._wiring = Wiring(registry, self._build(registry, old.providers))
         self._core.swap(registry.catalog)
+        self._admission.swap(registry)
         if registry.cache != old.registry.cache:
             await self._swap_cache(registry.cache)
         await self._ledger.swap(registry)
@@ -390,6 +407,7 @@ class Router:
         if self._cache is not None:
             await self._cache.aclose()
         await self._ledger.aclose()
+        self._admission.close()
         wirings = [*self._retired, self._wiring]
         self._retired.clear()
         await close_all({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())
@@ -404,7 +422,7 @@ class Router:
 
     # ---- inside
 
-    def _policy(self, name: str) -> Policy:
+    def _policy(self, name: str, key: Key | None) -> Policy:
         policies = self._wiring.registry.policies
         if name not in policies:
             raise RequestError(
@@ -413,7 +431,7 @@ class Router:
                 param="model",
                 status=404,
             )
-        return self._budgets.priced(policies[name])
+        return self._admission.priced(self._budgets.priced(policies[name]), key)
 
     def _learner(self, chat: ChatRequest, decision: Decision) -> Learner:
         policy = self._wiring.registry.policies.get(chat.policy)

@@ -18,7 +18,6 @@ from pointsman.router.wiring import (
     delta_bytes,
     ends_cut,
     estimated_usage,
-    targets_of,
 )
 from pointsman.types import CACHE_OFF, Usage
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from pointsman._native import Decision
     from pointsman.cache.visit import Visit
+    from pointsman.router.admission import Admitted
     from pointsman.router.learner import Learner
     from pointsman.router.request import ChatRequest
     from pointsman.types import AnsweredBy
@@ -47,6 +47,7 @@ class CompletionStream:
         decision: Decision,
         learner: Learner,
         started_s: float,
+        admit: Callable[[ChatRequest, Decision, Wiring], Admitted],
         visit: Visit | None = None,
         served: Callable[[ChatRequest, Decision, Visit, KeptAnswer], None] | None = None,
         observers: Observers | None = None,
@@ -63,6 +64,8 @@ class CompletionStream:
         self._chat = chat
         self.created_s = time()
         self._started_s = started_s
+        self._admit = admit
+        self._admitted: Admitted | None = None
         self._visit = visit
         self._observers = observers or Observers()
         is_recorded = visit is not None or self._observers.wants_answers
@@ -85,13 +88,13 @@ class CompletionStream:
             self._wiring.n_inflight += 1
             try:
                 with within(self._chat.request.constraints.deadline_s, self.attempts):
-                    self._stream = await self._open_kept() or await open_stream(
-                        targets_of(self._wiring, self.decision), self._chat.body, self.attempts
-                    )
+                    self._stream = await self._open_kept() or await self._open_call()
             except BaseException as error:
                 self._is_closed = True
                 if self._visit is not None:
                     self._visit.leave()
+                if self._admitted is not None:
+                    self._admitted.fail(error)
                 made = self.attempts.made
                 self._learner.failed(made)
                 self._observers.failed(self._chat, self.decision, self._started_s, made, error, self.cache)
@@ -114,6 +117,10 @@ class CompletionStream:
         if self._served is not None:
             self._served(self._chat, decision, visit, kept)
         return KeptStream(kept, decision.decision_id, visit.chars_per_s)
+
+    async def _open_call(self) -> AnswerStream:
+        self._admitted = self._admit(self._chat, self.decision, self._wiring)
+        return await open_stream(self._admitted.targets, self._chat.body, self.attempts)
 
     @property
     def target(self) -> AnsweredBy:
@@ -199,6 +206,8 @@ class CompletionStream:
         self.cost_usd, self.baseline_cost_usd = costs_usd(
             self._wiring, self.decision, self.target, self.usage
         )
+        if self._admitted is not None:
+            self._admitted.settle(self.cost_usd, self.usage)
         self._learner.settled(self.cost_usd)
         self._learner.failed(self.attempts.made)
         self._learner.answered(
