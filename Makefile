@@ -44,6 +44,9 @@ lint: build ## check format, lints, types, stubs, licences
 realparts: build ## install the real model and clients that the tests marked `real` need
 	$(BIN)/python tools/realparts.py
 
+conformance: build ## every client library and 200 generated requests an endpoint against the gateway (installs clients)
+	POINTSMAN_CONFORMANCE=1 POINTSMAN_N_EXAMPLES=200 $(BIN)/python -m pytest -rs tests/conformance
+
 bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_import.py
 	$(BIN)/python benches/bench_cached.py
@@ -91,4 +94,4 @@ format: $(VENV)/.ready ## format all code
 	cargo fmt --all
 	$(BIN)/ruff format
 
-.PHONY: help build demo test lint realparts bench bench-cache callgrind peers fuzz axes wheel format
+.PHONY: help build demo test lint realparts conformance bench bench-cache callgrind peers fuzz axes wheel format

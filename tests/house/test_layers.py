@@ -44,7 +44,7 @@ OUTSIDE = {
     "numpy": {"learning", "cli"},
     "pyarrow": {"learning", "store"},
     "matplotlib": {"learning"},
-    "yaml": {"config", "cli"},
+    "yaml": {"config", "cli", "gateway"},
     "pyreqwest": {"providers"},
     "httpx": {"providers", "cli"},
     "sqlalchemy": {"store"},

@@ -24,6 +24,7 @@ from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
 from pointsman.gateway.guard import Guard, key_of
 from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
+from pointsman.gateway.openapi import description_route
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
 from pointsman.router.fields import nearest
@@ -75,6 +76,7 @@ def create_app(
             *limit_routes(),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", _ready, methods=["GET"]),
+            description_route(),
         ],
         exception_handlers={HTTPException: _http_failure},
         lifespan=life.lifespan,
@@ -224,7 +226,7 @@ async def _http_failure(request: Request, error: Exception) -> JSONResponse:
         refused = failed(wrong)
         refused.headers["allow"] = ", ".join(allowed)
         return refused
-    known = ", ".join(sorted(route.path for route in _routes(request)))
+    known = ", ".join(sorted({route.path for route in _routes(request)}))
     message = f"{request.method} {path} is not served; known paths: {known}"
     return failed(RequestError(message, code="caller_unknown_endpoint", status=404))
 
