@@ -25,7 +25,7 @@ def document(models: list[str]) -> dict[str, Any]:
     """The description, its models those that lead beyond the first check."""
     described = description()
     schemas = dict(described["components"]["schemas"])
-    for name in ("Chat", "Messages"):
+    for name in ("Chat", "Messages", "Responses"):
         asked = schemas[name]
         schemas[name] = {**asked, "properties": {**asked["properties"], "model": {"enum": models}}}
     return {**described, "components": {**described["components"], "schemas": schemas}}

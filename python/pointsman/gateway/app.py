@@ -25,6 +25,7 @@ from pointsman.gateway.guard import Guard, key_of
 from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
 from pointsman.gateway.openapi import description_route
+from pointsman.gateway.responses import ResponsesEndpoint
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
 from pointsman.router.fields import nearest
@@ -65,6 +66,7 @@ def create_app(
         "/v1/chat/completions": ChatEndpoint(),
         "/v1/messages": MessagesEndpoint(),
         "/v1/messages/count_tokens": CountTokensEndpoint(),
+        "/v1/responses": ResponsesEndpoint(),
         "/v1/route": RouteEndpoint(),
     }
     app = Starlette(
