@@ -1,4 +1,4 @@
-"""Each client in an environment of its own under `.realparts/clients`, made when it is first needed."""
+"""Each client in an environment of its own in the user's cache directory, made when it is first needed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-DIRECTORY = ROOT / ".realparts" / "clients"
+from pointsman.cli.demo.realmodel import cache_directory
+
+DIRECTORY = cache_directory() / "clients"
 SCRIPTS = Path(__file__).parent / "clients"
 INSTALL_TIMEOUT_S = 600
 
