@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Deployment};
+use crate::error::Error;
 use crate::learned::FeatureVector;
 use crate::length::OutputTokens;
-use crate::plan::{Kept, Plan};
-use crate::policy::{Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection};
+use crate::plan::{Expected, Kept, Plan};
+use crate::policy::{
+    self, Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection,
+};
 use crate::profile::TaskProfile;
 use crate::session::SessionPrefix;
 
@@ -98,6 +101,154 @@ impl Decision {
         decision
     }
 
+    /// The same decision with another plan, which may name only candidates of it.
+    #[must_use]
+    pub(crate) fn carried_out(&self, plan: Plan) -> Self {
+        let mut decision = self.clone();
+        let steps = plan.steps();
+        let names = steps.iter().map(|step| {
+            self.assessment
+                .deployment(step.deployment)
+                .name
+                .escape_default()
+                .to_string()
+        });
+        let names = names
+            .collect::<Vec<_>>()
+            .join(if plan.hedge_after_ms().is_some() {
+                " | "
+            } else {
+                " -> "
+            });
+        decision.reason = match plan.expected() {
+            Some(expected) => format!(
+                "cascade {names}: quality {:.3} at ${:.6} expected; one call: {}",
+                expected.quality, expected.cost_usd, self.reason
+            ),
+            None => format!("{} {names}; {}", plan.strategy(), self.reason),
+        };
+        // Those that come after the steps stay the ones to fall back on.
+        let rest = self
+            .ranking
+            .iter()
+            .filter(|index| steps.iter().all(|step| step.deployment != **index));
+        decision.ranking = steps
+            .iter()
+            .map(|step| step.deployment)
+            .chain(rest.copied())
+            .collect();
+        decision.plan = plan;
+        decision
+    }
+
+    /// The same decision as a race of its first against `second`, called after so long without a token.
+    ///
+    /// # Errors
+    ///
+    /// A deployment that may not answer or is the first; a time that is no number of milliseconds.
+    pub fn raced(&self, second: &str, hedge_after_ms: f64) -> Result<Self, Error> {
+        let first = self.plan.first();
+        let place = self
+            .ranking
+            .iter()
+            .copied()
+            .find(|index| self.assessment.deployment(*index).name == second);
+        let Some(second) = place.filter(|place| *place != first) else {
+            return Err(Error::invalid(
+                "second",
+                format!("{second:?}"),
+                "give another deployment of the ranking",
+            ));
+        };
+        if !(0.0..=1e9).contains(&hedge_after_ms) {
+            return Err(Error::invalid(
+                "hedge_after_ms",
+                hedge_after_ms,
+                "give milliseconds in [0, 1e9]",
+            ));
+        }
+        Ok(self.carried_out(Plan::Race {
+            first,
+            second,
+            hedge_after_ms,
+        }))
+    }
+
+    /// The caller's floor of quality; 0 if it gave none.
+    pub(crate) fn floor(&self) -> f64 {
+        let Assessment {
+            catalog,
+            profile,
+            limits,
+            candidates,
+            ..
+        } = &self.assessment;
+        policy::floor(catalog, profile, limits, candidates).unwrap_or(0.0)
+    }
+
+    /// What a unit of quality is worth in US dollars, where quality has a price.
+    pub(crate) fn worth_usd(&self) -> Option<f64> {
+        self.assessment.limits.dial.worth_usd()
+    }
+
+    /// The quality that the caller's dial needs of an answer; its floor where quality has a price.
+    pub(crate) fn need(&self) -> f64 {
+        let Assessment {
+            profile,
+            limits,
+            candidates,
+            ..
+        } = &self.assessment;
+        let feasible = candidates
+            .iter()
+            .filter(|candidate| candidate.is_feasible());
+        let best = feasible
+            .map(|candidate| candidate.quality.mean)
+            .max_by(f64::total_cmp);
+        let floor = self.floor();
+        limits
+            .dial
+            .need(floor, best.unwrap_or(0.0), profile.complexity.label)
+    }
+
+    /// What taking a candidate costs, money at its price and waiting, US dollars.
+    pub(crate) fn outlay_usd(&self, index: usize) -> f64 {
+        self.assessment
+            .limits
+            .weights
+            .outlay_usd(&self.assessment.candidates[index])
+    }
+
+    /// Whether only the floor of quality rejects a candidate.
+    pub(crate) fn lacks_only_quality(&self, index: usize) -> bool {
+        let rejections =
+            &self.assessment.rejections[self.assessment.candidates[index].rejections.clone()];
+        rejections
+            .iter()
+            .all(|rejection| rejection.code == ReasonCode::QualityFloor)
+    }
+
+    /// The request's limits of latency and of time to the first token.
+    pub(crate) fn latency_limits_ms(&self) -> (Option<f64>, Option<f64>) {
+        (
+            self.assessment.limits.max_latency_ms,
+            self.assessment.limits.max_ttft_ms,
+        )
+    }
+
+    pub(crate) fn max_cost_usd(&self) -> Option<f64> {
+        self.assessment.limits.max_cost_usd
+    }
+
+    /// Expected quality and cost of carrying it out: of all steps of a cascade, else of the one deployment.
+    pub fn expected(&self) -> Expected {
+        let predicted = self.predicted();
+        self.plan.expected().unwrap_or(Expected {
+            quality: predicted.quality.mean,
+            cost_usd: predicted.cost_usd,
+        })
+    }
+
     /// `dec_` + 32 hex digits: time in ms, then a hash of the inputs.
     pub fn decision_id(&self) -> &str {
         &self.assessment.decision_id
@@ -148,6 +299,16 @@ impl Decision {
     /// The chosen candidate with its predictions.
     pub fn predicted(&self) -> &Candidate {
         &self.assessment.candidates[self.plan.first()]
+    }
+
+    /// What was predicted of a deployment.
+    ///
+    /// # Errors
+    ///
+    /// A name that the catalog does not hold.
+    pub fn candidate(&self, deployment: &str) -> Result<&Candidate, Error> {
+        let index = self.catalog().deployment_index(deployment)?;
+        Ok(&self.assessment.candidates[index])
     }
 
     /// Every candidate, in the catalog's order.

@@ -182,20 +182,17 @@ impl Decision {
     pub fn to_json(&self, overhead_us: Option<f64>) -> Vec<u8> {
         let assessment = &self.assessment;
         let chosen = self.deployment();
-        // A kept answer needs no call.
-        let steps = if self.plan.kept().is_some() {
-            Vec::new()
-        } else {
-            vec![StepRecord {
-                deployment: &chosen.name,
-                accept_threshold: None,
-            }]
-        };
+        let steps = self.plan.steps().into_iter().map(|step| StepRecord {
+            deployment: &assessment.deployment(step.deployment).name,
+            accept_threshold: step.accept_threshold,
+        });
+        let expected = self.expected();
+        let one = predicted(assessment, self.plan.first());
         to_json(&Record {
             strategy: Some(self.plan.strategy()),
             plan: Some(PlanRecord {
-                steps,
-                hedge_after_ms: None,
+                steps: steps.collect(),
+                hedge_after_ms: self.plan.hedge_after_ms(),
             }),
             model: Some(&assessment.catalog.model_of(chosen).name),
             deployment: Some(&chosen.name),
@@ -204,7 +201,11 @@ impl Decision {
             reason: &self.reason,
             propensity: Some(self.propensity()),
             confidence: Some(self.confidence),
-            predicted: Some(predicted(assessment, self.plan.first())),
+            predicted: Some(PredictedRecord {
+                quality: expected.quality,
+                cost_usd: expected.cost_usd,
+                ..one
+            }),
             cache: cache(self.plan.kept()),
             ..shared(assessment, overhead_us)
         })

@@ -66,6 +66,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "byte_map" | "bytes" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
         | "learn_error" | "logistic" | "splitmix" => &[],
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
+        "cascade" => &["decision", "plan"],
         "stems" => &["lexicon"],
         "grams" => &["stems"],
         "markers" => &["byte_map", "bytes", "lexicon", "text"],
@@ -128,7 +129,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
             "splitmix",
         ],
         "decision" => &[
-            "catalog", "learned", "length", "plan", "policy", "profile", "session",
+            "catalog", "error", "learned", "length", "plan", "policy", "profile", "session",
         ],
         "record" => &["decision", "plan", "policy", "profile"],
         other => panic!("module {other} is not in the table of who may know whom: add it"),

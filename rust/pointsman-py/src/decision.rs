@@ -15,6 +15,10 @@ impl PyDecision {
         Self(decision)
     }
 
+    pub(crate) fn inner(&self) -> &Decision {
+        &self.0
+    }
+
     pub(crate) fn feature_vector(&self) -> &FeatureVector {
         self.0.features()
     }
@@ -67,6 +71,25 @@ impl PyDecision {
     }
 
     #[getter]
+    fn steps(&self) -> Vec<(&str, Option<f64>)> {
+        let deployments = self.0.catalog().deployments();
+        let steps = self.0.plan().steps().into_iter();
+        steps
+            .map(|step| {
+                (
+                    deployments[step.deployment].name.as_str(),
+                    step.accept_threshold,
+                )
+            })
+            .collect()
+    }
+
+    #[getter]
+    fn hedge_after_ms(&self) -> Option<f64> {
+        self.0.plan().hedge_after_ms()
+    }
+
+    #[getter]
     fn reason(&self) -> &str {
         self.0.reason()
     }
@@ -83,12 +106,12 @@ impl PyDecision {
 
     #[getter]
     fn predicted_quality(&self) -> f64 {
-        self.0.predicted().quality.mean
+        self.0.expected().quality
     }
 
     #[getter]
     fn predicted_cost_usd(&self) -> f64 {
-        self.0.predicted().cost_usd
+        self.0.expected().cost_usd
     }
 
     #[getter]
@@ -158,6 +181,15 @@ impl PyDecision {
     fn provider_of(&self, deployment: &str) -> Result<&str, CoreError> {
         let catalog = self.0.catalog();
         Ok(&catalog.provider_of(catalog.deployment(deployment)?).name)
+    }
+
+    fn quality_of(&self, deployment: &str) -> Result<f64, CoreError> {
+        Ok(self.0.candidate(deployment)?.quality.mean)
+    }
+
+    #[pyo3(signature = (second, *, hedge_after_ms))]
+    fn raced(&self, second: &str, hedge_after_ms: f64) -> Result<Self, CoreError> {
+        Ok(Self(self.0.raced(second, hedge_after_ms)?))
     }
 
     #[pyo3(signature = (entry_id, *, is_exact, similarity))]

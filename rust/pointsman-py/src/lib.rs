@@ -12,6 +12,7 @@ mod decision;
 mod error;
 mod outcome;
 mod pacer;
+mod planner;
 mod request;
 mod sweep;
 
@@ -36,6 +37,8 @@ mod _native {
     use super::decision::{PyDecision, PyInfeasible};
     #[pymodule_export]
     use super::pacer::PyPacer;
+    #[pymodule_export]
+    use super::planner::PyPlanner;
     use super::{Bound, PyModule, PyModuleMethods, PyResult, error};
 
     #[pymodule_init]

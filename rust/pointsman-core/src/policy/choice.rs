@@ -128,7 +128,7 @@ fn best(
 }
 
 /// The caller's floor: the higher, if there are two.
-fn floor(
+pub(crate) fn floor(
     catalog: &Catalog,
     profile: &TaskProfile,
     limits: &Limits,

@@ -16,7 +16,7 @@ mod spread;
 pub use candidate::Candidate;
 pub(crate) use candidate::predict;
 pub(crate) use chance::Chance;
-pub(crate) use choice::{Choice, choose};
+pub(crate) use choice::{Choice, choose, floor};
 pub use feasible::ReasonCode;
 pub(crate) use feasible::{Bound, Rejection, reject};
 pub(crate) use infeasible::{Binding, bind};

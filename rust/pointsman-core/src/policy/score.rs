@@ -35,6 +35,20 @@ impl Dial {
         }
     }
 
+    /// What a unit of quality is worth, US dollars, if it has a price.
+    pub(crate) fn worth_usd(self) -> Option<f64> {
+        match self {
+            Dial::Value(usd) => Some(usd),
+            Dial::Tolerance(_) | Dial::WithinBest(_) => None,
+        }
+    }
+
+    /// The quality an answer must have where `best` is the best there is; a floor of 0 is none.
+    pub(crate) fn need(self, floor: f64, best: f64, complexity: Complexity) -> f64 {
+        let given = (floor > 0.0).then_some(floor);
+        Need::new(self, given, best, complexity).value().max(floor)
+    }
+
     /// How far below the quality `best` another may lie.
     pub(super) fn tolerance(self, complexity: Complexity, best: f64) -> f64 {
         match self {
@@ -99,7 +113,7 @@ pub(crate) struct Weights {
 
 impl Weights {
     /// What taking the candidate costs, money and waiting together, in US dollars.
-    pub(super) fn outlay_usd(self, candidate: &Candidate) -> f64 {
+    pub(crate) fn outlay_usd(self, candidate: &Candidate) -> f64 {
         let waiting_usd = self.latency_value_usd_per_s * candidate.overage_s;
         (1.0 + self.budget_price) * candidate.cost_usd + waiting_usd + self.strain_usd(candidate)
     }
