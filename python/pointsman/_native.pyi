@@ -129,6 +129,15 @@ class Decision:
     def ranking(self) -> list[str]:
         """Feasible deployments that may be tried, best first; the first is `deployment`."""
     @property
+    def steps(self) -> list[tuple[str, float | None]]:
+        """Deployments the plan may call, in order, each with the probability of being good that is enough.
+
+        `None`: the answer is kept in any case. Of a race both; empty if a kept answer serves.
+        """
+    @property
+    def hedge_after_ms(self) -> float | None:
+        """Time without an answer after which the second of a race is called; 0: at once. `None`: no race."""
+    @property
     def reason(self) -> str:
         """Why the chosen one won, in one ASCII line (fit for an HTTP header)."""
     @property
@@ -178,6 +187,18 @@ class Decision:
         """Provider of a deployment of the catalog this was decided on."""
     def n_tokens_of(self, deployment: str) -> int:
         """Input and output tokens expected of a call, for `Core.begin`; 0 of an unknown deployment."""
+    def quality_of(self, deployment: str) -> float:
+        """Predicted quality of a deployment of the catalog this was decided on, in [0, 1].
+
+        Raises:
+            UnknownName: The catalog does not hold it.
+        """
+    def raced(self, second: str, *, hedge_after_ms: float) -> Decision:
+        """The same decision as a race of its deployment against another of its ranking.
+
+        Raises:
+            InvalidInput: Not another of the ranking; a time outside [0, 1e9].
+        """
     def answered_by(self, entry_id: str, *, is_exact: bool, similarity: float) -> Decision:
         """The same decision, carried out by a kept answer: strategy `cache`, the same id."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
@@ -244,6 +265,44 @@ class Pacer:
         Raises:
             InvalidInput: A cost or a time that is negative, not finite or too large.
         """
+
+@final
+class Planner:
+    """Plans cascades, and learns what verifiers are worth and which models fail together. Thread-safe."""
+
+    def __new__(cls, rates: Sequence[tuple[str, float, float]] = ()) -> Planner:
+        """Make a planner that knows of some verifiers what share of good and bad answers they pass.
+
+        Args:
+            rates: Name, TPR and FPR of each, in [0, 1]; they count as 40 graded outcomes.
+        """
+    def plan(
+        self,
+        decision: Decision,
+        *,
+        verifiers: Sequence[str],
+        max_depth: int = 3,
+        is_forced: bool = False,
+    ) -> Decision | None:
+        """The decision carried out as a cascade, if that is worth more than its one call; about 0.1 ms.
+
+        Args:
+            decision: Of `Core.decide`; its predictions, limits and dial are what is planned with.
+            verifiers: Names of those that will look at answers.
+            max_depth: Most steps; three are the most there are.
+            is_forced: Whether to plan one although one call is worth more. `None` still where no two may
+                follow each other.
+        """
+    def posterior(self, model: str, belief: float, signals: Sequence[tuple[str, float]]) -> float:
+        """Probability that an answer is good after (verifier, value in [0, 1]) pairs, from the one before."""
+    def belief_after(self, decision: Decision, step: int, belief: float) -> float:
+        """Belief in the answer of step `step` (from 1), after this belief in that of the step before."""
+    def observe_verdict(self, verifier: str, model: str, value: float, reward: float) -> None:
+        """Learn that a verifier gave `value` to an answer that was graded `reward`; both in [0, 1]."""
+    def observe_pair(
+        self, models: tuple[str, str], *, predicted: tuple[float, float], rewards: tuple[float, float]
+    ) -> None:
+        """Learn how two models fared on one request: predicted qualities and grades, each in [0, 1]."""
 
 @final
 class Core:

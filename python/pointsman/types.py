@@ -198,12 +198,14 @@ class Attempt:
         status: Upstream HTTP status, `None` if there was no answer.
         error_code: `provider_*` code of the failure, `None` on success.
         latency_ms: Time from sending to the complete answer (stream: to the first token).
+        is_rejected: Whether it was answered and the answer not kept: another step of a cascade was taken.
     """
 
     deployment: str
     status: int | None
     error_code: str | None
     latency_ms: float
+    is_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,13 +189,13 @@ MALFORMED = [
         "quality is true", block(min_quality=True), says=("[0, 1]", "true"), param="pointsman.min_quality"
     ),
     Malformed(
-        "unknown strategy", block(strategy="fast"), says=("cascade", "'fast'"), param="pointsman.strategy"
+        "unknown strategy", block(strategy="fast"), says=("batch", "'fast'"), param="pointsman.strategy"
     ),
     Malformed(
         "strategy of a later version",
-        block(strategy="cascade"),
+        block(strategy="batch"),
         code="policy_strategy_unavailable",
-        says=("cascade", "use auto or direct"),
+        says=("batch", "use auto or direct"),
         param="pointsman.strategy",
     ),
     Malformed(

@@ -409,6 +409,12 @@ class PolicySettings(Settings):
     exploration: bool = Field(default=False, description="true or false", examples=["true"])
     min_propensity: Share = Field(default=0.0, description="a probability in [0, 1]", examples=[0.005])
     cache: CacheMode = Field(default="read-write", description="a choice", examples=["read-write"])
+    cascade: bool = Field(default=False, description="true or false", examples=["true"])
+    cascade_buffer_tokens: Count | None = Field(
+        default=None, description="a number of tokens above 0", examples=[200]
+    )
+    hedge: bool = Field(default=False, description="true or false", examples=["true"])
+    hedge_tools: bool = Field(default=False, description="true or false", examples=["true"])
     provider: PreferenceSettings = Field(
         default_factory=PreferenceSettings,
         description="a mapping of preferences",

@@ -79,7 +79,8 @@ def _choice(
     decision: Decision, answered_by: AnsweredBy, attempts: Sequence[Attempt], cache: str = "miss"
 ) -> dict[str, str]:
     reason = decision.reason
-    if answered_by.deployment != decision.deployment and attempts:
+    is_fallback = decision.strategy == "direct" and answered_by.deployment != decision.deployment
+    if is_fallback and attempts:
         # Where no call has failed, the one chosen first was not called: it did not fit a budget.
         why = attempts[0].error_code or "policy_budget"
         reason = f"fallback from {decision.deployment} ({why}); chosen first: {reason}"

@@ -27,6 +27,11 @@ class Policy:
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
         budgets: What its requests may spend together; the prices of several add.
         cache: What the cache may do for its requests, if there is one; a request can only narrow it.
+        cascade: Whether `auto` may ask several deployments one after the other.
+        cascade_buffer_tokens: Tokens of a stream that are held back before a step's answer is looked at;
+            `None`: all of them.
+        hedge: Whether `auto` may ask a second deployment when the first is late.
+        hedge_tools: Whether requests with tools may be asked twice, as their tools have no side effects.
     """
 
     name: str
@@ -35,6 +40,10 @@ class Policy:
     allowed_models: tuple[str, ...] | None = None
     budgets: tuple[Budget, ...] = ()
     cache: CacheMode = "read-write"
+    cascade: bool = False
+    cascade_buffer_tokens: int | None = None
+    hedge: bool = False
+    hedge_tools: bool = False
 
 
 def build_policies(config: Config) -> dict[str, Policy]:
@@ -67,6 +76,10 @@ def _policy(name: str, settings: PolicySettings) -> Policy:
             for one in settings.budget
         ),
         cache=settings.cache,
+        cascade=settings.cascade,
+        cascade_buffer_tokens=settings.cascade_buffer_tokens,
+        hedge=settings.hedge,
+        hedge_tools=settings.hedge_tools,
     )
 
 

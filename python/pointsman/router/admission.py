@@ -52,6 +52,7 @@ class Admitted:
 
     Attributes:
         targets: Who may answer it, in rank order.
+        is_restricted: Whether money was short, so that one call of one of them is all that may be made.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Admitted:
         "_limits",
         "_n_tokens",
         "_reservation",
+        "is_restricted",
         "targets",
     )
 
@@ -73,9 +75,12 @@ class Admitted:
         reservation: Reservation | None = None,
         n_tokens: int = 0,
         expected_nano_usd: int = 0,
+        *,
+        is_restricted: bool = False,
     ) -> None:
         self._admission = admission
         self.targets = list(targets)
+        self.is_restricted = is_restricted
         self._key = key
         self._limits = limits
         self._reservation = reservation
@@ -208,7 +213,8 @@ class Admission:
         if limits and ranked:
             names = (target.deployment for target in ranked)
             costs = likely_nano_usd(wiring.registry.catalog, names, tokens)
-            targets, reservation = self._reserve(ranked, costs, limits, key)
+            planned = [costs[name] for name, _ in decision.steps if name in costs]
+            targets, reservation = self._reserve(ranked, costs, limits, key, sum(planned))
         try:
             if key is not None and n_tokens_per_min is not None:
                 self._take(key, "tokens", n_tokens_per_min, sum(tokens))
@@ -218,15 +224,32 @@ class Admission:
             raise
         n_tokens = sum(tokens) if n_tokens_per_min is not None else 0
         expected_nano_usd = round(decision.predicted_cost_usd * 1e9)
-        return Admitted(self, targets, key, limits, reservation, n_tokens, expected_nano_usd)
+        return Admitted(
+            self,
+            targets,
+            key,
+            limits,
+            reservation,
+            n_tokens,
+            expected_nano_usd,
+            is_restricted=targets is not ranked,
+        )
 
     def _reserve(
-        self, ranked: list[Target], costs: dict[str, int], limits: tuple[Limit, ...], key: Key | None
+        self,
+        ranked: list[Target],
+        costs: dict[str, int],
+        limits: tuple[Limit, ...],
+        key: Key | None,
+        planned: int,
     ) -> tuple[list[Target], Reservation]:
-        """Hold the dearest of the ranked if it fits, else the first that does, and leave out dearer ones."""
+        """Hold what all planned calls may come to, and the dearest of the ranked, if that fits.
+
+        Else the first of the ranked that fits, and leave out dearer ones.
+        """
         claims = [limit.claim for limit in limits]
         try:
-            return ranked, self.accounts.reserve(claims, max(costs.values()))
+            return ranked, self.accounts.reserve(claims, max(planned, *costs.values()))
         except Overspent as full:
             refused = full
         for target in ranked:

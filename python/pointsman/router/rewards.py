@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import orjson
 from anyio import to_thread
 
 from pointsman.cache.background import Background
@@ -28,7 +27,7 @@ from pointsman.signals.verifiers import VERIFIERS, Selection, missing_packages, 
 from pointsman.types import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from pointsman.config import SignalSettings
     from pointsman.types import Served
@@ -78,6 +77,7 @@ class RewardObserver:
         settings: SignalSettings,
         observe: Callable[[Outcome], None],
         ask: Callable[[str, str], Awaitable[str]],
+        learn: Callable[[Iterable[Signal], str, float], None] = lambda *_: None,
     ) -> None:
         """Make one.
 
@@ -85,6 +85,7 @@ class RewardObserver:
             settings: What runs for which slice.
             observe: Learns an outcome; `Router.observe`.
             ask: What a model says to a text, of a request tagged `JUDGE_TAG`.
+            learn: Learns from signals, model and grade too what they are worth.
         """
         self.counts: Counter[str] = Counter()
         judge = settings.judge
@@ -92,6 +93,7 @@ class RewardObserver:
         self.use(settings)
         self._observe = observe
         self._ask = ask
+        self._learn = learn
         self._queue: deque[Served] = deque()
         self._is_draining = False
         self._background = Background()
@@ -142,6 +144,7 @@ class RewardObserver:
             if case is None:
                 return 1.0
             self._combiner.learn(case.signals, case.served.model or "", reward)
+            self._learn(case.signals, case.served.model or "", reward)
             case.is_told = True
             return 1.0 - case.weight
 
@@ -313,13 +316,11 @@ def _is_drawn(digits: str, share: float) -> bool:
 
 
 def _quality(served: Served) -> float:
-    """What was predicted of the answer by whoever answered, which after a fallback is not whom it chose."""
-    decision = served.decision
-    if served.deployment == decision.deployment:
-        return decision.predicted_quality
-    candidates = orjson.loads(decision.to_json())["candidates"]
-    found = (each["quality"] for each in candidates if each["deployment"] == served.deployment)
-    return next(found, decision.predicted_quality)
+    """What was predicted of the answer by whoever answered, which need not be whom the decision chose."""
+    try:
+        return served.decision.quality_of(served.deployment or "")
+    except UnknownName:
+        return served.decision.predicted_quality
 
 
 def rewarding(
@@ -327,11 +328,12 @@ def rewarding(
     current: RewardObserver | None,
     observe: Callable[[Outcome], None],
     ask: Callable[[str, str], Awaitable[str]],
+    learn: Callable[[Iterable[Signal], str, float], None],
 ) -> RewardObserver | None:
     """The observer of a config's `signals:` section, `current` if there is one; `None` without a section."""
     if settings is None:
         return None
     if current is None:
-        return RewardObserver(settings, observe, ask)
+        return RewardObserver(settings, observe, ask, learn)
     current.use(settings)
     return current

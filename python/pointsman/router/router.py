@@ -18,7 +18,7 @@ from anyio import to_thread
 
 from pointsman._native import Core
 from pointsman.errors import PointsmanError, RequestError, UnknownName
-from pointsman.execution.direct import Attempts, complete, within
+from pointsman.execution.direct import Attempts, within
 from pointsman.providers import build_provider
 from pointsman.router.admission import Admission
 from pointsman.router.budgets import Budgets
@@ -36,6 +36,7 @@ from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
 from pointsman.router.parts import close_all, load_registry, unknown_name
+from pointsman.router.plans import Plans, fail
 from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.rewards import JUDGE_TAG, RewardObserver, rewarding
 from pointsman.router.stream import CompletionStream
@@ -43,7 +44,9 @@ from pointsman.router.wiring import (
     Wiring,
     answer_bytes,
     baseline_usd,
+    call_of,
     costs_usd,
+    discarded_usd,
     ends_cut,
     estimated_usage,
 )
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
     from pointsman.config import CacheSettings, SignalSettings
+    from pointsman.execution.cascade import Discarded
     from pointsman.keys import Key
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
@@ -66,7 +70,7 @@ if TYPE_CHECKING:
     from pointsman.types import Observer
 
 _ANSWER_PREFIX = re.compile(r"^(chatcmpl-|msg_|resp_)")
-_AVAILABLE_STRATEGIES = ("auto", "direct")
+_AVAILABLE_STRATEGIES = ("auto", "direct", "cascade", "race")
 
 
 class Router:
@@ -94,6 +98,7 @@ class Router:
         self._observers = Observers()
         self._ledger = Ledger(registry)
         self._observers.add(self._ledger)
+        self._plans = Plans()
         self._signals: RewardObserver | None = None
         self._use_signals(registry.signals)
         self._is_closed = False
@@ -151,9 +156,11 @@ class Router:
                 param="pointsman.strategy",
             )
         try:
-            return self._core.decide(chat.request, now_s=time.time(), seed=random.getrandbits(64))
+            decision = self._core.decide(chat.request, now_s=time.time(), seed=random.getrandbits(64))
         except UnknownName as error:
             raise unknown_name(str(error.args[0])) from None
+        policy = self._wiring.registry.policies.get(chat.policy)
+        return self._plans.planned(decision, chat, policy, self._wiring)
 
     # ---- answering
 
@@ -235,10 +242,11 @@ class Router:
         admitted = self._admission.admit(chat, decision, wiring)
         wiring.n_inflight += 1
         learner = self._learner(chat, decision)
+        discarded: list[Discarded] = []
         try:
-            target, reply = await complete(admitted.targets, chat.body, attempts)
+            target, reply = await self._plans.complete(wiring, chat, decision, admitted, attempts, discarded)
         except BaseException as error:
-            admitted.fail(error)
+            fail(admitted, wiring, decision, discarded, error)
             raise
         finally:
             learner.failed(attempts.made)
@@ -246,13 +254,14 @@ class Router:
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
         reply.body["model"] = target.model
         cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
+        cost_usd += discarded_usd(wiring, decision, discarded)
         admitted.settle(cost_usd, usage)
         learner.settled(cost_usd)
         elapsed_s = perf_counter() - started_s
         learner.answered(
             target.deployment,
             usage,
-            latency_ms=attempts.made[-1].latency_ms,
+            latency_ms=call_of(attempts.made, target).latency_ms,
             is_cut=any(ends_cut(choice) for choice in reply.body.get("choices") or ()),
         )
         return Completion(
@@ -286,6 +295,7 @@ class Router:
             visit,
             self._served,
             self._observers,
+            self._plans,
         )
 
     # ---- watching
@@ -302,7 +312,7 @@ class Router:
     def _use_signals(self, settings: SignalSettings | None) -> None:
         if self._signals is not None:
             self._observers.remove(self._signals)
-        self._signals = rewarding(settings, self._signals, self.observe, self._ask)
+        self._signals = rewarding(settings, self._signals, self.observe, self._ask, self._plans.learn)
         if self._signals is not None:
             self._observers.add(self._signals)
 

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 from pointsman.cache.kept import KeptAnswer
 from pointsman.cache.replay import StreamRecorder
 from pointsman.errors import PointsmanError
-from pointsman.execution.direct import AnswerStream, Attempts, open_stream, within
+from pointsman.execution.direct import AnswerStream, Attempts, within
 from pointsman.router.cached import KeptStream, decision_with, patience_s
 from pointsman.router.observers import Observers, error_code
+from pointsman.router.plans import Plans, fail
 from pointsman.router.wiring import (
     Wiring,
     baseline_usd,
+    call_of,
     costs_usd,
     delta_bytes,
+    discarded_usd,
     ends_cut,
     estimated_usage,
 )
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from pointsman._native import Decision
     from pointsman.cache.visit import Visit
+    from pointsman.execution.cascade import Discarded, HeldStream
     from pointsman.router.admission import Admitted
     from pointsman.router.learner import Learner
     from pointsman.router.request import ChatRequest
@@ -51,6 +55,7 @@ class CompletionStream:
         visit: Visit | None = None,
         served: Callable[[ChatRequest, Decision, Visit, KeptAnswer], None] | None = None,
         observers: Observers | None = None,
+        plans: Plans | None = None,
     ) -> None:
         self.decision = decision
         self.cache = CACHE_OFF
@@ -58,6 +63,8 @@ class CompletionStream:
         self.cost_usd = 0.0
         self.baseline_cost_usd = 0.0
         self.attempts = Attempts()
+        self._plans = plans or Plans()
+        self._discarded: list[Discarded] = []
         self._wiring = wiring
         self._leave = leave
         self._learner = learner
@@ -72,7 +79,7 @@ class CompletionStream:
         self._recorder = StreamRecorder() if is_recorded else None
         self._served = served
         self._error_code: str | None = None
-        self._stream: AnswerStream | KeptStream | None = None
+        self._stream: AnswerStream | HeldStream | KeptStream | None = None
         self._n_answer_bytes = 0
         self._opened_s = 0.0
         self._waited_s = 0.0
@@ -94,7 +101,7 @@ class CompletionStream:
                 if self._visit is not None:
                     self._visit.leave()
                 if self._admitted is not None:
-                    self._admitted.fail(error)
+                    fail(self._admitted, self._wiring, self.decision, self._discarded, error)
                 made = self.attempts.made
                 self._learner.failed(made)
                 self._observers.failed(self._chat, self.decision, self._started_s, made, error, self.cache)
@@ -118,9 +125,11 @@ class CompletionStream:
             self._served(self._chat, decision, visit, kept)
         return KeptStream(kept, decision.decision_id, visit.chars_per_s)
 
-    async def _open_call(self) -> AnswerStream:
+    async def _open_call(self) -> AnswerStream | HeldStream:
         self._admitted = self._admit(self._chat, self.decision, self._wiring)
-        return await open_stream(self._admitted.targets, self._chat.body, self.attempts)
+        return await self._plans.open_stream(
+            self._wiring, self._chat, self.decision, self._admitted, self.attempts, self._discarded
+        )
 
     @property
     def target(self) -> AnsweredBy:
@@ -135,7 +144,7 @@ class CompletionStream:
         return self.decision.predicted_cost_usd, self.decision.baseline_cost_usd
 
     @property
-    def _opened(self) -> AnswerStream | KeptStream:
+    def _opened(self) -> AnswerStream | HeldStream | KeptStream:
         if self._stream is None:
             raise RuntimeError("the stream is not open yet; read a chunk, or await open()")
         return self._stream
@@ -198,7 +207,7 @@ class CompletionStream:
     ) -> None:
         await self.aclose()
 
-    def _settle(self, stream: AnswerStream | KeptStream) -> None:
+    def _settle(self, stream: AnswerStream | HeldStream | KeptStream) -> None:
         if isinstance(stream, KeptStream):
             self.usage = stream.usage
             return
@@ -206,15 +215,17 @@ class CompletionStream:
         self.cost_usd, self.baseline_cost_usd = costs_usd(
             self._wiring, self.decision, self.target, self.usage
         )
+        self.cost_usd += discarded_usd(self._wiring, self.decision, self._discarded)
         if self._admitted is not None:
             self._admitted.settle(self.cost_usd, self.usage)
         self._learner.settled(self.cost_usd)
         self._learner.failed(self.attempts.made)
+        ttft_ms = call_of(self.attempts.made, self.target).latency_ms
         self._learner.answered(
             self.target.deployment,
             self.usage,
-            ttft_ms=self.attempts.made[-1].latency_ms,
-            latency_ms=self.attempts.made[-1].latency_ms + self._waited_ms(),
+            ttft_ms=ttft_ms,
+            latency_ms=ttft_ms + self._waited_ms(),
             is_cut=not self._is_whole,
         )
         # Only a stream that was read to its end is known to be whole.

@@ -8,12 +8,13 @@ from pointsman.execution.direct import Target
 from pointsman.types import NANO_USD_PER_USD, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pointsman._native import Decision
+    from pointsman.execution.cascade import Discarded
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Registry
-    from pointsman.types import AnsweredBy
+    from pointsman.types import AnsweredBy, Attempt
 
 # Bytes of UTF-8 per token where an upstream reports no usage; English text in BPE vocabularies, chosen.
 _BYTES_PER_TOKEN = 4
@@ -110,3 +111,21 @@ def _said_bytes(value: Any) -> int:
     if isinstance(value, dict):
         return sum(_said_bytes(each) for name, each in value.items() if name not in _SILENT_FIELDS)
     return sum(map(_said_bytes, value)) if isinstance(value, list) else 0
+
+
+def discarded_usd(wiring: Wiring, decision: Decision, discarded: Iterable[Discarded]) -> float:
+    """What the calls cost whose answers did not serve; of one that was cut off, its input. US dollars."""
+    return sum(
+        _cost_usd(
+            wiring,
+            each.target.deployment,
+            each.usage or estimated_usage(decision, answer_bytes(each.body)),
+        )
+        for each in discarded
+    )
+
+
+def call_of(attempts: Sequence[Attempt], by: AnsweredBy) -> Attempt:
+    """The call that gave the answer; at least one was made."""
+    answered = (each for each in reversed(attempts) if each.deployment == by.deployment)
+    return next((each for each in answered if each.error_code is None), attempts[-1])

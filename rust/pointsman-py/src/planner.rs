@@ -17,6 +17,8 @@ impl PyPlanner {
     }
 }
 
+// What Python gives is owned.
+#[allow(clippy::needless_pass_by_value)]
 #[pymethods]
 impl PyPlanner {
     #[new]
