@@ -24,6 +24,7 @@ mod decision;
 pub mod embed;
 mod error;
 mod features;
+pub mod floor;
 mod grams;
 mod heads;
 pub mod health;

@@ -93,6 +93,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
             "shrink",
             "simd",
         ],
+        "floor" => &["codec", "learn_error"],
         "length" => &["profile"],
         "learned" => &[
             "belief",

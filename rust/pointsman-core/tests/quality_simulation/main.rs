@@ -3,6 +3,7 @@
 
 mod calibration;
 mod draws;
+mod floors;
 mod pacing;
 mod regret;
 mod shrinkage;

@@ -1,0 +1,20 @@
+//! Quality floors with a guarantee: certificates, and the monitors that take them back (science.md 2.7).
+//!
+//! A certificate says: with confidence `1 - delta`, at most the share `alpha` of the answers fail among those that a
+//! rule "serve where the score is at least the threshold" lets through. It holds for answers that are drawn like the
+//! audited ones, and it is a certificate of the grader's verdicts: a wrong grader certifies wrong things.
+//!
+//! [`certify`] tests thresholds on a batch of audited answers, by split fixed-sequence testing; the thresholds come
+//! from an earlier batch ([`grid`]). [`Monitor`] watches what is served since, and may be looked at after every
+//! answer: an e-process (Ville's inequality) and a Shiryaev-Roberts e-detector (Shin, Ramdas and Rinaldo 2022).
+//! [`Adwin`] notices that a mean has changed, whatever it was (Bifet and Gavalda 2007).
+
+mod adwin;
+mod binomial;
+mod certify;
+mod monitor;
+
+pub use adwin::Adwin;
+pub use binomial::binomial_cdf;
+pub use certify::{Audit, N_GRID, Passed, certify, grid, least_audits, least_diverted};
+pub use monitor::{Alarm, BETS, DETECTOR_ALARM, Monitor};
