@@ -29,7 +29,16 @@ from pointsman.errors import (
     RequestError,
     UnknownName,
 )
-from pointsman.types import Attempt, Completion, Constraints, Outcome, ProviderPreferences, Request, Usage
+from pointsman.types import (
+    Attempt,
+    Certificate,
+    Completion,
+    Constraints,
+    Outcome,
+    ProviderPreferences,
+    Request,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from pointsman.registry import Registry
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Attempt",
     "Catalog",
+    "Certificate",
     "Completion",
     "CompletionStream",
     "ConfigError",

@@ -150,6 +150,9 @@ class Decision:
     def confidence(self) -> float:
         """Probability that the chosen deployment's quality meets the need, in [0, 1]."""
     @property
+    def is_certified(self) -> bool | None:
+        """Whether a certificate holds the request's `min_quality`; `None`: it has none."""
+    @property
     def predicted_quality(self) -> float: ...
     @property
     def predicted_cost_usd(self) -> float: ...
@@ -446,6 +449,8 @@ class Core:
             InvalidInput: A number that is NaN or out of range, an unknown label.
             UnknownName: A deployment the catalog does not hold (any more).
         """
+    def floors(self) -> bytes:
+        """What is certified of quality floors and what was found broken, by slice: a JSON list, UTF-8."""
     def save(self) -> bytes:
         """All that was learned: versioned, with a checksum, matched to a catalog by names."""
     def load(self, data: bytes) -> None:

@@ -233,6 +233,11 @@ class Outcome:
         latency_ms: Time to the last token or to the failure, in [0, 1e9].
         is_error: Whether the call failed.
         reward: How good the answer was, in [0, 1].
+        audit_share: Probability with which this call came to be graded, in (0, 1]: 1 if every call like it
+            is, the share of a random audit. `None`: somebody cared to, as with thumbs and complaints; such a
+            grade teaches and can raise an alarm, but no quality floor is certified by it.
+        predicted_quality: The decision's `predicted_quality`, where the decision itself is gone; without
+            either it is predicted anew.
     """
 
     deployment: str
@@ -252,6 +257,45 @@ class Outcome:
     latency_ms: float | None = None
     is_error: bool = False
     reward: float | None = None
+    audit_share: float | None = None
+    predicted_quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A quality floor that holds for a deployment in a slice.
+
+    With confidence `1 - delta` the mean reward of what is served from `threshold` up is at least
+    `min_quality`; of answers that pass or fail at most the share `alpha` fails. It is a certificate of the
+    grader's verdicts, for traffic like the audited one.
+
+    Attributes:
+        deployment: Who serves.
+        task: Name the caller gave the task, if any; with the labels, the slice.
+        domain: Label of the slice.
+        complexity: Label of the slice.
+        structure: Label of the slice.
+        min_quality: The floor, in (0, 1).
+        alpha: `1 - min_quality`.
+        delta: Chance that this deployment's certificates of this floor in this slice are ever wrong.
+        n: Audited answers it rests on.
+        n_failed: Sum of their losses, `1 - reward`.
+        threshold: Least predicted quality that is served.
+        certified_at_s: When, Unix seconds.
+    """
+
+    deployment: str
+    task: str | None
+    domain: str
+    complexity: str
+    structure: str
+    min_quality: float
+    alpha: float
+    delta: float
+    n: int
+    n_failed: float
+    threshold: float
+    certified_at_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from pointsman.cli.doctor import doctor
 from pointsman.cli.eval import evaluate, train
 from pointsman.cli.eval_cache import eval_cache
 from pointsman.cli.export import export
+from pointsman.cli.floors import floors
 from pointsman.cli.keys import keys_app
 from pointsman.cli.models import models_app
 from pointsman.cli.route import route
@@ -42,6 +43,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
 app.command()(simulate)
 app.command()(export)
+app.command()(floors)
 app.command()(doctor)
 app.command()(train)
 app.command("eval")(evaluate)

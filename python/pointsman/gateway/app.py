@@ -74,6 +74,7 @@ def create_app(
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()),
             Route("/v1/models", _models, methods=["GET"]),
             Route("/v1/models/{name:path}", _model, methods=["GET"]),
+            Route("/v1/certificates", _certificates, methods=["GET"]),
             *cache_routes(),
             *limit_routes(),
             Route("/health/live", _live, methods=["GET"]),
@@ -186,6 +187,11 @@ async def _model(request: Request) -> JSONResponse:
         wrong = RequestError(message, code="caller_model_not_found", param="model", status=404)
         return failed(wrong)
     return JSONResponse(listed[name])
+
+
+async def _certificates(request: Request) -> JSONResponse:
+    """Which quality floors are certified, slice by slice, and which are broken."""
+    return JSONResponse({"object": "list", "data": request.state.router.floors()})
 
 
 async def _live(request: Request) -> JSONResponse:

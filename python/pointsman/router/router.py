@@ -14,6 +14,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
+import orjson
 from anyio import to_thread
 
 from pointsman._native import Core
@@ -31,6 +32,7 @@ from pointsman.router.cached import (
     reopen_cache,
     visit_of,
 )
+from pointsman.router.certificates import certificates
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
     from pointsman.store.store import DecisionStore
-    from pointsman.types import Observer
+    from pointsman.types import Certificate, Observer
 
 _ANSWER_PREFIX = re.compile(r"^(chatcmpl-|msg_|resp_)")
 _AVAILABLE_STRATEGIES = ("auto", "direct", "cascade", "race")
@@ -340,6 +342,15 @@ class Router:
             UnknownName: A deployment that is not in the registry.
         """
         self._core.observe(outcome, now_s=time.time())
+
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The quality floors that are certified now, by slice and deployment."""
+        return certificates(self.floors())
+
+    def floors(self) -> list[dict[str, Any]]:
+        """What is certified, what was found broken and what still gathers audits: `GET /v1/certificates`."""
+        listed: list[dict[str, Any]] = orjson.loads(self._core.floors())
+        return listed
 
     # ---- the cache
 

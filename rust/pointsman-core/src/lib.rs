@@ -73,7 +73,7 @@ pub use learned::{FeatureVector, Outcome};
 pub use length::OutputTokens;
 pub use plan::{Expected, Kept, Plan, Step};
 pub use policy::explore;
-pub use policy::{Candidate, POLICY_VERSION, ReasonCode};
+pub use policy::{Assurance, Candidate, POLICY_VERSION, ReasonCode};
 pub use profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
 pub use quality::{Quality, QualityPrior};
 pub use request::{

@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
 use crate::decision::{Assessment, Decision, Infeasible};
+use crate::floor::Standing;
 use crate::plan::Kept;
-use crate::policy::{Bound, POLICY_VERSION, Rejection};
+use crate::policy::{Assurance, Bound, POLICY_VERSION, Rejection};
 use crate::profile::Axis;
 
 #[derive(Serialize)]
@@ -25,6 +26,7 @@ struct Record<'a> {
     propensity: Option<f64>,
     confidence: Option<f64>,
     predicted: Option<PredictedRecord>,
+    floor: Option<FloorRecord>,
     baseline: BaselineRecord<'a>,
     candidates: Vec<CandidateRecord<'a>>,
     cache: CacheRecord<'a>,
@@ -99,6 +101,8 @@ struct CandidateRecord<'a> {
     pressure: f64,
     score: Option<f64>,
     propensity: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor: Option<FloorRecord>,
     rejected_by: Vec<RejectionRecord<'a>>,
 }
 
@@ -113,6 +117,20 @@ struct RejectionRecord<'a> {
     /// Seconds until it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_in_s: Option<f64>,
+}
+
+/// What stands behind the request's quality floor.
+#[derive(Serialize)]
+struct FloorRecord {
+    min_quality: f64,
+    /// Whether it can be trusted to be met.
+    met: bool,
+    certified: bool,
+    alpha: Option<f64>,
+    delta: Option<f64>,
+    n: Option<usize>,
+    threshold: Option<f64>,
+    alarm: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -206,6 +224,7 @@ impl Decision {
                 cost_usd: expected.cost_usd,
                 ..one
             }),
+            floor: self.predicted().assurance.map(floor),
             cache: cache(self.plan.kept()),
             ..shared(assessment, overhead_us)
         })
@@ -242,6 +261,7 @@ fn shared(assessment: &Assessment, overhead_us: Option<f64>) -> Record<'_> {
         propensity: None,
         confidence: None,
         predicted: None,
+        floor: None,
         baseline: BaselineRecord {
             model: &assessment.catalog.model_of(baseline).name,
             deployment: &baseline.name,
@@ -302,6 +322,23 @@ fn predicted(assessment: &Assessment, index: usize) -> PredictedRecord {
     }
 }
 
+fn floor(assurance: Assurance) -> FloorRecord {
+    let certificate = assurance.certificate();
+    FloorRecord {
+        min_quality: assurance.min_quality,
+        met: assurance.is_met,
+        certified: certificate.is_some(),
+        alpha: certificate.map(|one| one.alpha()),
+        delta: certificate.map(|one| one.delta),
+        n: certificate.map(|one| one.n),
+        threshold: certificate.map(|one| one.threshold),
+        alarm: match assurance.standing {
+            Standing::Alarmed(alarm) => Some(alarm.name()),
+            _ => None,
+        },
+    }
+}
+
 fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
     let candidate = &assessment.candidates[index];
     let deployment = assessment.deployment(index);
@@ -317,6 +354,7 @@ fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
         pressure: candidate.pressure,
         score: candidate.is_feasible().then_some(candidate.score_usd),
         propensity: candidate.is_feasible().then_some(candidate.propensity),
+        floor: candidate.assurance.map(floor),
         rejected_by: rejections
             .iter()
             .map(|one| rejection(assessment, one))

@@ -206,6 +206,30 @@ impl Router {
         })
     }
 
+    /// What is certified of quality floors and what was found broken, slice by slice, as a JSON list.
+    ///
+    /// Of each slice and deployment: `n_graded`, `risk` (mean of 1 - reward), `n_until_test`, `certificates`
+    /// (`min_quality`, `alpha`, `delta`, `n`, `n_failed`, `threshold`, `certified_at_s`) and `alarms`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use pointsman_core::{Catalog, Router};
+    /// # let catalog = Catalog::from_json(br#"{
+    /// #     "models": [{"name": "m", "context_window": 8000, "quality": {"default": 0.7}}],
+    /// #     "providers": [{"name": "p"}],
+    /// #     "deployments": [{"name": "p/m", "model": "m", "provider": "p",
+    /// #         "price_nano_usd_per_mtok": {"input": 150000000, "output": 600000000},
+    /// #         "latency": {"ttft_p50_ms": 400, "ttft_p95_ms": 900, "tokens_per_s": 80}}]}"#)?;
+    /// assert_eq!(Router::new(Arc::new(catalog))?.floors_json(), b"[]");
+    /// # Ok::<(), pointsman_core::Error>(())
+    /// ```
+    pub fn floors_json(&self) -> Vec<u8> {
+        let table = Arc::clone(&read(&self.table));
+        read(&table.learned).floors_json(&table.catalog)
+    }
+
     /// All that was learned, as bytes: versioned, with a checksum, matched to a catalog by names.
     pub fn save(&self) -> Vec<u8> {
         let table = Arc::clone(&read(&self.table));

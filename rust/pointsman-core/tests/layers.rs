@@ -81,7 +81,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "classify" => &["features", "heads", "profile", "request"],
         "cache" => &["codec", "embed", "learn_error", "logistic", "simd"],
         "codec" | "error" | "pacer" | "shrink" => &["learn_error"],
-        "prompt_cache" | "sketch" => &["codec", "learn_error"],
+        "floor" | "prompt_cache" | "sketch" => &["codec", "learn_error"],
         "window" => &["codec", "learn_error", "sketch"],
         "latency_model" => &["catalog", "codec", "learn_error", "window"],
         "length_model" => &["codec", "learn_error", "length", "quality"],
@@ -93,13 +93,13 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
             "shrink",
             "simd",
         ],
-        "floor" => &["codec", "learn_error"],
         "length" => &["profile"],
         "learned" => &[
             "belief",
             "catalog",
             "codec",
             "features",
+            "floor",
             "latency_model",
             "learn_error",
             "length",
@@ -120,6 +120,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
             "belief",
             "catalog",
             "cost",
+            "floor",
             "health",
             "latency",
             "learn_error",
@@ -132,7 +133,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "decision" => &[
             "catalog", "error", "learned", "length", "plan", "policy", "profile", "session",
         ],
-        "record" => &["decision", "plan", "policy", "profile"],
+        "record" => &["decision", "floor", "plan", "policy", "profile"],
         other => panic!("module {other} is not in the table of who may know whom: add it"),
     })
 }

@@ -125,6 +125,11 @@ impl PyCore {
         Ok(self.0.configure_health_json(settings)?)
     }
 
+    fn floors<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let floors = py.detach(|| self.0.floors_json());
+        PyBytes::new(py, &floors)
+    }
+
     fn save<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let saved = py.detach(|| self.0.save());
         PyBytes::new(py, &saved)

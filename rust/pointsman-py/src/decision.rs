@@ -23,6 +23,12 @@ impl PyDecision {
         self.0.features()
     }
 
+    /// The quality it predicted of a deployment of its catalog.
+    pub(crate) fn predicted_quality_of(&self, deployment: &str) -> Option<f64> {
+        let candidate = self.0.candidate(deployment).ok()?;
+        Some(candidate.quality.mean)
+    }
+
     pub(crate) fn prefix(&self) -> Option<SessionPrefix> {
         self.0.prefix()
     }
@@ -102,6 +108,12 @@ impl PyDecision {
     #[getter]
     fn confidence(&self) -> f64 {
         self.0.confidence()
+    }
+
+    #[getter]
+    fn is_certified(&self) -> Option<bool> {
+        let assurance = self.0.predicted().assurance;
+        assurance.map(|one| one.certificate().is_some())
     }
 
     #[getter]

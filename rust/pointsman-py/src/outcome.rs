@@ -21,11 +21,11 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
     };
     let decided = get(intern!(py, "decision"))?;
     let decided = decision(&decided)?;
+    let deployment = text(&get(intern!(py, "deployment"))?, "deployment")?;
     let domain = get(intern!(py, "domain"))?;
     let complexity = get(intern!(py, "complexity"))?;
     let structure = get(intern!(py, "structure"))?;
     Ok(Outcome {
-        deployment: text(&get(intern!(py, "deployment"))?, "deployment")?,
         task: optional_text(&get(intern!(py, "task"))?, "task")?,
         domain: label(&domain, "domain", &Domain::ALL, Domain::name)?,
         complexity: label(
@@ -57,6 +57,10 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
         latency_ms: number(&get(intern!(py, "latency_ms"))?, "latency_ms")?,
         is_error: flag(&get(intern!(py, "is_error"))?, "is_error")?,
         reward: number(&get(intern!(py, "reward"))?, "reward")?,
+        audit_share: number(&get(intern!(py, "audit_share"))?, "audit_share")?,
+        predicted_quality: number(&get(intern!(py, "predicted_quality"))?, "predicted_quality")?
+            .or_else(|| decided.and_then(|one| one.get().predicted_quality_of(&deployment))),
+        deployment,
     })
 }
 

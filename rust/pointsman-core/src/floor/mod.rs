@@ -7,14 +7,16 @@
 //! [`certify`] tests thresholds on a batch of audited answers, by split fixed-sequence testing; the thresholds come
 //! from an earlier batch ([`grid`]). [`Monitor`] watches what is served since, and may be looked at after every
 //! answer: an e-process (Ville's inequality) and a Shiryaev-Roberts e-detector (Shin, Ramdas and Rinaldo 2022).
-//! [`Adwin`] notices that a mean has changed, whatever it was (Bifet and Gavalda 2007).
+//! [`Ward`] joins these for one deployment in one slice. [`Adwin`] notices that a mean has changed, whatever it was (Bifet and Gavalda 2007).
 
 mod adwin;
 mod binomial;
 mod certify;
 mod monitor;
+mod ward;
 
 pub use adwin::Adwin;
 pub use binomial::binomial_cdf;
 pub use certify::{Audit, N_GRID, Passed, certify, grid, least_audits, least_diverted};
 pub use monitor::{Alarm, BETS, DETECTOR_ALARM, Monitor};
+pub use ward::{Certificate, DELTA, LEVELS, Standing, Ward};

@@ -3,6 +3,7 @@
 //! Speed is learned per deployment, length per model, quality per slice, model and deployment. Without outcomes
 //! every belief is exactly the catalog's prior.
 
+mod floors;
 mod outcome;
 mod speed;
 mod state;
@@ -16,12 +17,14 @@ pub use vector::FeatureVector;
 use crate::belief::{Belief, Beliefs};
 use crate::catalog::{Capability, Catalog, Deployment, Model};
 use crate::error::Error;
+use crate::floor::Standing;
 use crate::latency_model::{LatencyModel, Speed};
 use crate::learn_error::LearnError;
 use crate::length::OutputTokens;
 use crate::length_model::LengthModel;
 use crate::prompt_cache::CacheHabit;
 use crate::quality::{Arm, Context, Estimate, Quality, QualityConfig, QualityEstimator};
+use floors::Floors;
 use task::{N_FEATURES, N_QUALITY_FEATURES};
 use vector::{N_HAND, N_OWN};
 
@@ -38,6 +41,7 @@ pub(crate) struct Learned {
     reasonings: LengthModel,
     cache_habits: Vec<CacheHabit>,
     qualities: QualityEstimator,
+    floors: Floors,
     /// Values of the callers' vectors that neighbours are sought by; 0: by the built-in embedding.
     n_given: usize,
 }
@@ -61,6 +65,7 @@ impl Learned {
             reasonings: LengthModel::new(catalog.models().len(), N_FEATURES, RATE_PER_S)?,
             cache_habits: vec![CacheHabit::default(); catalog.deployments().len()],
             qualities: QualityEstimator::new(quality_config(0), &arms(catalog))?,
+            floors: Floors::new(catalog.deployments().len())?,
             n_given: 0,
         })
     }
@@ -84,6 +89,11 @@ impl Learned {
         adapted.n_given = self.n_given;
         adapted.qualities = self.qualities.clone();
         adapted.qualities.set_arms(&arms(new))?;
+        let place_of = |arm: usize| {
+            let name = &old.deployments()[arm].name;
+            place(new.deployments(), |one| one.name == *name)
+        };
+        adapted.floors = self.floors.rearranged(new.deployments().len(), place_of)?;
         Ok(adapted)
     }
 
@@ -245,6 +255,7 @@ impl Learned {
             self.cache_habits[arm].observe(n_input, n_cached, n_written, n_warm_tokens);
         }
         if let Some(reward) = outcome.reward {
+            let predicted = self.predicted(catalog, (outcome, arm), &task, now_s)?;
             let prior = |deployment: &Deployment| registry_prior(catalog, deployment, &task).mean;
             let priors: Vec<f64> = catalog.deployments().iter().map(prior).collect();
             self.take_vectors(&task)?;
@@ -256,8 +267,42 @@ impl Learned {
                 vector: &key,
             };
             self.qualities.observe(&context, arm, reward, 1.0, now_s)?;
+            let grade = (predicted, reward);
+            let share = outcome.audit_share;
+            if let Some(kept) = self.floors.observe(&task, arm, grade, share, now_s)? {
+                self.qualities.fade(arm, kept, now_s)?;
+            }
         }
         Ok(())
+    }
+
+    /// The quality that was predicted of the answer, by the decision or, where that is gone, by what is known now.
+    fn predicted<S: AsRef<str>>(
+        &self,
+        catalog: &Catalog,
+        (outcome, arm): (&Outcome<S>, usize),
+        task: &Task<'_>,
+        now_s: f64,
+    ) -> Result<f64, Error> {
+        match outcome.predicted_quality {
+            Some(predicted) => Ok(predicted),
+            None => Ok(self.believe(catalog, task, now_s)?.each[arm].quality.mean),
+        }
+    }
+
+    /// What is known of a floor, deployment by deployment, and whether its model was ever graded.
+    pub(crate) fn standings(&self, task: &Task<'_>, min_quality: f64) -> Vec<(Standing, bool)> {
+        let slice = task.slice();
+        let standing = |arm| {
+            let is_graded = self.qualities.is_known(arm);
+            (self.floors.standing(slice, arm, min_quality), is_graded)
+        };
+        (0..self.speeds.len()).map(standing).collect()
+    }
+
+    /// Every floor that is certified or broken, as JSON.
+    pub(crate) fn floors_json(&self, catalog: &Catalog) -> Vec<u8> {
+        self.floors.to_json(catalog)
     }
 
     /// Learns the answer's length and what reasoning came before it, each by itself.

@@ -55,6 +55,11 @@ pub struct Outcome<S> {
     pub is_error: bool,
     /// How good the answer was, in [0, 1].
     pub reward: Option<f64>,
+    /// Probability with which this call came to be graded, in (0, 1]: 1 if every call like it is, the share of a
+    /// random audit. `None`: somebody cared to; the grade teaches, and no floor is certified by it.
+    pub audit_share: Option<f64>,
+    /// The quality predicted of it by the decision; `None`: what is predicted now.
+    pub predicted_quality: Option<f64>,
 }
 
 impl<S: AsRef<str>> Outcome<S> {
@@ -83,6 +88,8 @@ impl<S: AsRef<str>> Outcome<S> {
             latency_ms: None,
             is_error: false,
             reward: None,
+            audit_share: None,
+            predicted_quality: None,
         }
     }
 
@@ -109,6 +116,13 @@ impl<S: AsRef<str>> Outcome<S> {
             1.0,
             "give a reward in [0, 1], or None",
         )?;
+        let remedy = "give a probability above 0 and at most 1, or None";
+        within("audit_share", self.audit_share, 1.0, remedy)?;
+        if let Some(share) = self.audit_share.filter(|share| *share < 1e-6) {
+            return Err(Error::invalid("audit_share", share, remedy));
+        }
+        let remedy = "give a quality in [0, 1], or None";
+        within("predicted_quality", self.predicted_quality, 1.0, remedy)?;
         let n_output_tokens = self.n_output_tokens.map(|n| n as f64);
         within(
             "n_output_tokens",

@@ -1,5 +1,6 @@
 //! Save and load of [`Learned`]: versioned, checksummed, matched to a catalog by name.
 
+use super::floors::Floors;
 use super::vector::MAX_GIVEN;
 use super::{Learned, arms, place, places, quality_config};
 use crate::catalog::Catalog;
@@ -11,7 +12,7 @@ use crate::prompt_cache::CacheHabit;
 use crate::quality::QualityEstimator;
 
 const MAGIC: [u8; 4] = *b"PMLS";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 impl Learned {
     /// All that was learned, as bytes; `catalog` gives the names.
@@ -33,6 +34,7 @@ impl Learned {
         self.reasonings.save(&mut writer);
         writer.len(self.n_given);
         writer.bytes(&self.qualities.save());
+        self.floors.save(&mut writer);
         writer.seal(MAGIC, VERSION)
     }
 
@@ -45,6 +47,7 @@ impl Learned {
 
     fn read(&mut self, catalog: &Catalog, document: &[u8]) -> Result<(), LearnError> {
         let mut reader = Reader::open(document, MAGIC, VERSION)?;
+        let mut deployments = Vec::new();
         for _ in 0..reader.len(8)? {
             let name = reader.text()?;
             let mut speed = self.speeds[0].clone();
@@ -54,6 +57,7 @@ impl Learned {
                 self.speeds[index].clone_outcomes(&speed);
                 self.cache_habits[index] = habit;
             }
+            deployments.push(name);
         }
         let n_models = reader.len(8)?;
         let names = (0..n_models)
@@ -72,6 +76,10 @@ impl Learned {
         let qualities = reader.bytes()?;
         let config = quality_config(self.n_given);
         self.qualities = QualityEstimator::load(config, &arms(catalog), qualities)?;
+        let place_of =
+            |arm: usize| place(catalog.deployments(), |one| one.name == deployments[arm]);
+        self.floors = Floors::load(&mut reader, deployments.len())?
+            .rearranged(catalog.deployments().len(), place_of)?;
         reader.end()
     }
 }

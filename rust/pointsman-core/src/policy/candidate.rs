@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::assurance::Assurance;
 use super::limits::Limits;
 use super::score::overage;
 use crate::belief::Belief;
@@ -37,6 +38,8 @@ pub struct Candidate {
     pub score_usd: f64,
     /// Probability with which the policy chooses this one; 0 while infeasible.
     pub propensity: f64,
+    /// What stands behind the request's quality floor; `None` without one.
+    pub assurance: Option<Assurance>,
     /// The registry's prior of `quality`.
     pub(crate) prior: Quality,
     pub(crate) rejections: Range<usize>,
@@ -98,6 +101,7 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
             load_ms: 0.0,
             score_usd: f64::NAN,
             propensity: 0.0,
+            assurance: None,
             rejections: 0..0,
         }
     };

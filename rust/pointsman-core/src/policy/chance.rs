@@ -29,7 +29,12 @@ pub(super) fn explore(
     weights: Weights,
     chance: Chance,
 ) -> Result<Vec<(usize, f64)>, LearnError> {
-    let meets = |place: &usize| candidates[peers[*place]].quality.mean >= need.value();
+    let is_assured = |place: usize| candidates[peers[place]].is_assured();
+    let meets = |place: &usize| {
+        let is_enough = candidates[peers[*place]].quality.mean >= need.value();
+        // With a floor nothing is tried that is trusted less than the first.
+        is_enough && (is_assured(*place) || !is_assured(0))
+    };
     let places: Vec<usize> = (0..peers.len())
         .filter(|place| *place == 0 || meets(place))
         .collect();

@@ -44,8 +44,7 @@ pub(crate) fn choose(
     let need = Need::new(limits.dial, floor, best, complexity);
     for index in &ranking {
         let candidate = &mut candidates[*index];
-        candidate.score_usd =
-            need.worth_usd(candidate.quality.mean) - limits.weights.outlay_usd(candidate);
+        candidate.score_usd = need.worth_of(candidate) - limits.weights.outlay_usd(candidate);
     }
     let order = Order::new(catalog, limits, candidates);
     ranking.sort_unstable_by(|a, b| order.compare(*a, *b));
@@ -74,6 +73,7 @@ pub(crate) fn choose(
     if let Some(wait) = wait {
         reason = format!("{wait}; then: {reason}");
     }
+    reason.push_str(&candidates[ranking[0]].grounds());
     let need = sufficient(need, floor, candidates, &ranking);
     candidates[ranking[0]].propensity = 1.0;
     for (index, propensity) in propensities {

@@ -212,7 +212,7 @@ impl List {
         self.below(
             code,
             "min_quality",
-            limits.min_quality,
+            limits.min_quality.filter(|_| !candidate.is_certified()),
             candidate.quality.mean,
         );
         self.below(code, "quality_like", floor_like, candidate.quality.mean);

@@ -84,6 +84,7 @@ mod tests {
             load_ms: 0.0,
             score_usd: 0.0,
             propensity: 0.0,
+            assurance: None,
             rejections: 0..0,
         }
     }

@@ -1,5 +1,6 @@
 //! What may answer, and which of it should: feasibility with reasons, then choice.
 
+mod assurance;
 mod candidate;
 mod chance;
 mod choice;
@@ -13,6 +14,8 @@ mod reason;
 mod score;
 mod spread;
 
+pub use assurance::Assurance;
+pub(crate) use assurance::assure;
 pub use candidate::Candidate;
 pub(crate) use candidate::predict;
 pub(crate) use chance::Chance;
@@ -24,4 +27,4 @@ pub(crate) use limits::Limits;
 pub(crate) use score::Dial;
 
 /// Version of the policy, logged with every decision.
-pub const POLICY_VERSION: &str = "feasible-score-3";
+pub const POLICY_VERSION: &str = "feasible-score-4";

@@ -93,6 +93,16 @@ impl Need {
         }
     }
 
+    /// What a candidate's quality is worth, in US dollars; less than any that can be trusted with the floor, if it cannot.
+    pub(super) fn worth_of(self, candidate: &Candidate) -> f64 {
+        let quality = match self {
+            // A certificate stands for the floor, whatever the mean.
+            Need::Floor(floor) if candidate.is_certified() => candidate.quality.mean.max(floor),
+            _ => candidate.quality.mean,
+        };
+        self.worth_usd(quality) - USD_PER_MISSING_QUALITY * candidate.shortfall()
+    }
+
     /// What a quality is worth, in US dollars.
     pub(super) fn worth_usd(self, quality: f64) -> f64 {
         match self {

@@ -289,6 +289,21 @@ impl QualityEstimator {
             .observe(context.vector, model, reward, weight, now_s)
     }
 
+    /// Lets only the share `kept` of an arm's past count from now on, because it has changed: its own in every slice,
+    /// its model's in all that is learned per model.
+    ///
+    /// # Errors
+    ///
+    /// An arm that does not exist, a share outside `[0, 1]`; nothing changes then.
+    pub fn fade(&mut self, arm: usize, kept: f64, now_s: f64) -> Result<(), LearnError> {
+        let model = self.model(arm)?;
+        within("kept", kept, 0.0, 1.0, "give a share in [0, 1]")?;
+        self.slices.fade(arm, kept);
+        self.ridges[model].fade(kept, now_s);
+        self.ring.fade(model, kept);
+        Ok(())
+    }
+
     /// Seeks neighbours by vectors of another length from now on; what became of the old ones is dropped.
     ///
     /// # Errors

@@ -238,6 +238,15 @@ impl Neighbours {
         Ok(())
     }
 
+    /// Lets the outcomes of a model count only the share `kept` of what they do.
+    pub(crate) fn fade(&mut self, model: usize, kept: f64) {
+        for entry in &mut self.entries {
+            let outcomes = entry.first.iter_mut().chain(&mut entry.others);
+            let of_model = outcomes.filter(|one| usize::from(one.model) == model);
+            of_model.for_each(|one| one.weight *= kept as f32);
+        }
+    }
+
     /// The same outcomes under other numbers of models; those of models that are gone are dropped.
     pub(crate) fn remap(&mut self, models: &Places) {
         let renamed = |outcome: &Outcome| {

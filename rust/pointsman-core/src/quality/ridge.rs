@@ -210,6 +210,20 @@ impl Ridge {
             return;
         }
         self.reference_s = self.reference_s.max(now_s);
+        self.scale(kept);
+    }
+
+    /// Lets only the share `kept` of what was learned count from now on.
+    pub(crate) fn fade(&mut self, kept: f64, now_s: f64) {
+        if self.is_empty() {
+            return;
+        }
+        let kept = kept * self.kept(now_s);
+        self.reference_s = self.reference_s.max(now_s);
+        self.scale(kept);
+    }
+
+    fn scale(&mut self, kept: f64) {
         self.scatter.iter_mut().for_each(|cell| *cell *= kept);
         self.moment.iter_mut().for_each(|cell| *cell *= kept);
         self.noise = (self.noise.0 * kept, self.noise.1 * kept);

@@ -117,6 +117,17 @@ impl SlicePosteriors {
         row.arms[arm].add(reward, weight);
     }
 
+    /// Lets only the share `kept` of an arm's outcomes count, in every slice.
+    pub(crate) fn fade(&mut self, arm: usize, kept: f64) {
+        let model = self.model_of[arm];
+        for row in self.rows.values_mut() {
+            let mut gone = row.arms[arm];
+            gone.scale(1.0 - kept);
+            row.arms[arm].scale(kept);
+            row.models[model] = row.models[model].minus(gone);
+        }
+    }
+
     fn evict(&mut self) {
         let oldest = self
             .rows
@@ -258,6 +269,18 @@ mod tests {
         posteriors.observe(7, 2, 1.0, 8.0, DAY_S);
         posteriors.observe(7, 2, 1.0, 8.0, 0.0);
         assert!((n(&posteriors, DAY_S) - 16.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_fades_is_the_arm_s_own_part() {
+        let mut posteriors = posteriors();
+        (0..100).for_each(|_| posteriors.observe(7, 0, 0.9, 1.0, 0.0));
+        (0..100).for_each(|_| posteriors.observe(7, 1, 0.5, 1.0, 0.0));
+        posteriors.fade(0, 0.1);
+        let row = &posteriors.rows[&7];
+        assert!((row.arms[0].n - 10.0).abs() < 1e-9 && (row.arms[1].n - 100.0).abs() < 1e-9);
+        assert!((row.models[0].n - 110.0).abs() < 1e-9);
+        assert!((row.models[0].sum - 59.0).abs() < 1e-9);
     }
 
     #[test]

@@ -44,6 +44,10 @@ impl Outlook {
             beliefs.warm_up(catalog, read(sessions).warmth(chain, now_s));
         }
         let mut candidates = policy::predict(catalog, &limits, &beliefs.each);
+        if let Some(min_quality) = limits.min_quality {
+            let known = read(&table.learned).standings(&task, min_quality);
+            policy::assure(&mut candidates, min_quality, known.into_iter());
+        }
         let conditions = lock(&table.health)
             .conditions(|index| candidates[index].n_tokens(limits.n_choices), now_s);
         let rejections = policy::reject(
