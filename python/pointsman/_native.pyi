@@ -26,6 +26,7 @@ __all__ = [
     "__version__",
     "axis_features",
     "build_profile",
+    "off_policy",
 ]
 
 __version__: str
@@ -218,6 +219,23 @@ class Infeasible:
         """The binding constraint's reason code, e.g. `latency_sla`."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
         """The Decision of the HTTP contract with null choice, as UTF-8 JSON."""
+
+def off_policy(rows: Sequence[tuple[float, float, float, float, float]], *, margin: float = 0.0) -> bytes:
+    """What another policy would have earned, from a log with exact propensities: UTF-8 JSON.
+
+    `n`, `ess`, `mean_weight`, `is_sane`; `ips`, `snips`, `dr` and `gain` (the doubly robust difference to the
+    policy that logged), each with `mean`, `se`, `low`, `high` (95 %); `gain_lcb` (one-sided 95 %);
+    `refusals`: why it may not be promoted, empty if it may. Weights are never clipped.
+
+    Args:
+        rows: For each graded decision: the policy's probability of the logged choice over its logged
+            propensity, the reward, the prediction for the choice, the prediction averaged over the policy's
+            choices, and over the logging policy's.
+        margin: How much worse than the logging policy it may be.
+
+    Raises:
+        InvalidInput: No row, a number that is not finite, a negative weight.
+    """
 
 @final
 class Ticket:

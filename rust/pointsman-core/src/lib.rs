@@ -38,6 +38,7 @@ pub mod length_model;
 mod lexicon;
 mod logistic;
 mod markers;
+pub mod ope;
 pub mod pacer;
 mod plan;
 mod policy;

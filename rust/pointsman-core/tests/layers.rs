@@ -80,7 +80,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "heads" => &["features", "grams", "profile", "simd"],
         "classify" => &["features", "heads", "profile", "request"],
         "cache" => &["codec", "embed", "learn_error", "logistic", "simd"],
-        "codec" | "error" | "pacer" | "shrink" => &["learn_error"],
+        "codec" | "error" | "ope" | "pacer" | "shrink" => &["learn_error"],
         "floor" | "prompt_cache" | "sketch" => &["codec", "learn_error"],
         "window" => &["codec", "learn_error", "sketch"],
         "latency_model" => &["catalog", "codec", "learn_error", "window"],

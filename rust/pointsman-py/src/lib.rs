@@ -10,6 +10,7 @@ mod catalog;
 mod core;
 mod decision;
 mod error;
+mod ope;
 mod outcome;
 mod pacer;
 mod planner;
@@ -35,6 +36,8 @@ mod _native {
     use super::core::PyCore;
     #[pymodule_export]
     use super::decision::{PyDecision, PyInfeasible};
+    #[pymodule_export]
+    use super::ope::off_policy;
     #[pymodule_export]
     use super::pacer::PyPacer;
     #[pymodule_export]

@@ -4,6 +4,7 @@
 mod calibration;
 mod draws;
 mod floors;
+mod ope;
 mod pacing;
 mod regret;
 mod shrinkage;
