@@ -80,7 +80,7 @@ def _table(listed: list[dict[str, Any]]) -> Table:
 
 def _rows(floor: dict[str, Any]) -> list[tuple[str, ...]]:
     """Certificates from the highest floor down, then what the monitors found, then what is still to come."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             f"{one['min_quality']:.2f} certified",
             str(one["n"]),
