@@ -12,11 +12,11 @@ type Numbers = (f64, f64, f64, f64, f64);
 /// Estimates what a policy would have earned, and why it may not be promoted, as JSON.
 #[pyfunction]
 #[pyo3(signature = (rows, *, margin=0.0))]
-pub(crate) fn off_policy<'py>(
-    py: Python<'py>,
+pub(crate) fn off_policy(
+    py: Python<'_>,
     rows: Vec<Numbers>,
     margin: f64,
-) -> Result<Bound<'py, PyBytes>, CoreError> {
+) -> Result<Bound<'_, PyBytes>, CoreError> {
     let row = |(weight, reward, predicted, value, logged_value): Numbers| Row {
         weight,
         reward,
