@@ -18,6 +18,7 @@ from pointsman import _native
 from pointsman._native import Catalog, Core, Decision, Infeasible, __version__
 from pointsman.errors import (
     ConfigError,
+    DeploymentsUnavailable,
     InvalidInput,
     InvalidState,
     NoFeasibleDeployment,
@@ -41,6 +42,7 @@ from pointsman.types import (
 )
 
 if TYPE_CHECKING:
+    from pointsman.execution.gate import DeploymentState, HealthEvent
     from pointsman.registry import Registry
     from pointsman.router import CompletionStream, Router
 
@@ -54,6 +56,9 @@ __all__ = [
     "Constraints",
     "Core",
     "Decision",
+    "DeploymentState",
+    "DeploymentsUnavailable",
+    "HealthEvent",
     "Infeasible",
     "InvalidInput",
     "InvalidState",
@@ -75,6 +80,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "DeploymentState": "pointsman.execution.gate",
+    "HealthEvent": "pointsman.execution.gate",
     "Router": "pointsman.router",
     "CompletionStream": "pointsman.router",
     "Registry": "pointsman.registry",

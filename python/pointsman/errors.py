@@ -14,7 +14,8 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
     └── ProviderError                  the upstream failed; says whether another try may succeed
         ├── ProviderTimeout            connect, first byte, idle or total time ran out
         ├── ProviderUnreachable        no connection could be made, or it broke
-        └── ProvidersExhausted         every feasible deployment was tried and failed; `.attempts` lists them
+        ├── ProvidersExhausted         every feasible deployment was tried and failed; `.attempts` lists them
+        └── DeploymentsUnavailable     none may be called now: unwell, or rate limits used up; says until when
 
 Codes are the closed list of the HTTP contract, prefixed by who is at fault: `caller_`, `policy_`,
 `provider_`, `pointsman_`. Messages never contain keys or prompts.
@@ -33,10 +34,13 @@ from pointsman._native import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pointsman.types import Attempt
 
 __all__ = [
     "ConfigError",
+    "DeploymentsUnavailable",
     "InvalidInput",
     "InvalidState",
     "LimitExceeded",
@@ -126,6 +130,7 @@ class ProviderError(PointsmanError):
         retryable: Whether another deployment (or a later try) may succeed.
         retry_after_s: Seconds the upstream asked us to wait, if it did.
         body: The upstream's error object, for caller faults that are passed on (400, 413, 422).
+        headers: The answer's rate-limit headers, lower-case names.
         attempts: Every call made for the request, in order; filled in by the execution.
     """
 
@@ -139,8 +144,10 @@ class ProviderError(PointsmanError):
         retryable: bool = True,
         retry_after_s: float | None = None,
         body: dict[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
+        self.headers: Mapping[str, str] = headers or {}
         self.provider = provider
         self.code = code
         self.status = status
@@ -181,3 +188,22 @@ class ProvidersExhausted(ProviderError):
             retry_after_s=min(waits) if all_limited and waits else None,
         )
         self.attempts = attempts
+
+
+class DeploymentsUnavailable(ProviderError):
+    """No deployment may be called now: breakers are open, or rate limits used up.
+
+    Attributes:
+        states: What keeps each away and for how long, one text each.
+    """
+
+    def __init__(self, states: list[str], *, retry_after_s: float | None, is_limited: bool) -> None:
+        again = "" if retry_after_s is None else f"; ask again in {retry_after_s:.1f} s"
+        super().__init__(
+            f"no deployment is available: {'; '.join(states)}{again}",
+            provider="",
+            code="provider_rate_limited" if is_limited else "provider_unavailable",
+            status=429 if is_limited else 503,
+            retry_after_s=retry_after_s,
+        )
+        self.states = states

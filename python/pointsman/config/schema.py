@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from pointsman.config.cache import CacheSection
+from pointsman.config.health import HealthSection, HealthSettings, RetrySection, RetrySettings
 from pointsman.config.keys import BudgetsSection, KeySection
 from pointsman.config.known import KNOWN_PROVIDERS
 from pointsman.config.problems import Origin
@@ -489,6 +490,16 @@ class Config(Settings):
     )
     cache: CacheSection = Field(
         default=None, description="a mapping of cache settings", examples=["{target_error: 0.01}"]
+    )
+    retries: RetrySection = Field(
+        default_factory=RetrySettings,
+        description="a mapping of retry settings",
+        examples=["{max_attempts: 3}"],
+    )
+    health: HealthSection = Field(
+        default_factory=HealthSettings,
+        description="a mapping of health settings",
+        examples=["{ejection_s: 30}"],
     )
     store: StoreSection = Field(
         default=None, description="a mapping of store settings", examples=["{url: pointsman.db}"]

@@ -103,6 +103,7 @@ async def complete(
         is_last = step + 1 == len(steps)
         targets = [target, *spare] if is_last else [target]
         part = _part_of(attempts)
+        part.may_wait = is_last
         try:
             found, reply = await direct.complete(targets, judge.body(step, target), part)
         except (ProviderError, RequestError) as failure:
@@ -196,6 +197,7 @@ async def open_stream(
         is_last = step + 1 == len(steps)
         targets = [target, *spare] if is_last else [target]
         part = _part_of(attempts)
+        part.may_wait = is_last
         try:
             stream = await direct.open_stream(targets, judge.body(step, target), part)
             _join(attempts, part)
@@ -256,9 +258,10 @@ async def _looked_at(
 
 
 def _part_of(attempts: Attempts) -> Attempts:
-    """Attempts of one step, which knows nothing of those before: going on is no retry."""
+    """Attempts of one step, which knows nothing of those before: going on is no retry, and nobody waits."""
     part = copy(attempts)
-    part.made, part.failures, part.upstream_s = [], [], 0.0
+    part.made, part.failures, part.away, part.upstream_s = [], [], {}, 0.0
+    part.may_wait = False
     return part
 
 

@@ -1,29 +1,32 @@
 """The direct plan: one deployment answers; when it fails before the first byte, the next feasible one does.
 
-Each deployment is called at most once a request, in the decision's rank order. A fault of the caller
-(`ProviderError.retryable` is false) ends the request at once: no other deployment would do better.
+Whose turn it is, and whether anyone is asked twice, is told by `turns`. A fault of the caller
+(`ProviderError.retryable` is false) ends the request at once, as no other deployment would do better; but a
+request that is too long goes to one with a larger context window.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
-from anyio import fail_after
+from anyio import current_time, fail_after
 
-from pointsman.errors import ProviderError, ProvidersExhausted, ProviderTimeout, RequestError
+from pointsman.errors import ProviderError, RequestError
+from pointsman.execution.attempts import Attempts, deadline_over, within
+from pointsman.execution.turns import Turns
 from pointsman.providers.provider import ProviderCall
-from pointsman.types import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
+    from pointsman.execution.turns import Turn
     from pointsman.providers.provider import Provider, ProviderReply, ProviderStream
     from pointsman.types import Usage
+
+__all__ = ["AnswerStream", "Attempts", "Target", "commits", "complete", "open_stream", "within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Target:
         service_tier: The tier to ask the provider for; `None`: its default.
         client: The provider's adapter.
         max_output_tokens: The most tokens its model can write; `None`: unknown.
+        context_window: Tokens of input and output together that its model takes; 0: unknown.
     """
 
     deployment: str
@@ -47,6 +51,7 @@ class Target:
     service_tier: str | None
     client: Provider
     max_output_tokens: int | None = None
+    context_window: int = 0
 
     def call(self, body: Mapping[str, Any]) -> ProviderCall:
         """The call that asks this deployment to answer `body`."""
@@ -56,80 +61,6 @@ class Target:
             body=body,
             max_output_tokens=self.max_output_tokens,
         )
-
-
-class Attempts:
-    """Calls made for one request, and the time they took."""
-
-    __slots__ = ("failures", "made", "refusal", "upstream_s")
-
-    def __init__(self) -> None:
-        self.made: list[Attempt] = []
-        self.failures: list[ProviderError] = []
-        self.refusal: RequestError | None = None
-        """The first deployment's word that its protocol cannot say what the request asks for."""
-        self.upstream_s = 0.0
-        """Seconds spent waiting for providers, failed calls included."""
-
-    def succeeded(self, target: Target, status: int, started_s: float) -> None:
-        """Note an answered call that was sent at `started_s`."""
-        self._note(target, status, None, started_s)
-
-    def failed(self, target: Target, failure: ProviderError, started_s: float) -> None:
-        """Note a failed call; raises `failure` when no other deployment would do better."""
-        self._note(target, failure.status, failure.code, started_s)
-        self.failures.append(failure)
-        if not failure.retryable:
-            failure.attempts = tuple(self.made)
-            raise failure
-
-    def refused(self, refusal: RequestError) -> None:
-        """Note that a deployment's protocol cannot say what the request asks for; another's may."""
-        self.refusal = self.refusal or refusal
-
-    def exhausted(self) -> ProviderError | RequestError:
-        """The error of a request that no deployment answered."""
-        error: ProviderError
-        if self.refusal is not None and not self.failures:
-            return self.refusal
-        if not self.failures:
-            message = "every deployment of this decision has left the config; ask again"
-            error = ProviderError(message, provider="", code="provider_exhausted")
-        elif len(self.failures) == 1:
-            error = self.failures[0]
-        else:
-            error = ProvidersExhausted(self.failures, tuple(self.made))
-        error.attempts = tuple(self.made)
-        return error
-
-    def _note(self, target: Target, status: int | None, error_code: str | None, started_s: float) -> None:
-        elapsed_s = perf_counter() - started_s
-        self.upstream_s += elapsed_s
-        self.made.append(
-            Attempt(
-                deployment=target.deployment, status=status, error_code=error_code, latency_ms=elapsed_s * 1e3
-            )
-        )
-
-
-@contextmanager
-def within(deadline_s: float | None, attempts: Attempts) -> Iterator[None]:
-    """Give up on providers after `deadline_s` seconds; `None`: never.
-
-    Raises:
-        ProviderTimeout: The time is over; its phase is `deadline`.
-    """
-    if deadline_s is None:
-        yield
-        return
-    try:
-        with fail_after(deadline_s):
-            yield
-    except TimeoutError:
-        message = f"no answer within the request's deadline of {deadline_s:g} s; allow more time"
-        error = ProviderTimeout(message, provider="", phase="deadline")
-        error.attempts = tuple(attempts.made)
-        raise error from None
 
 
 async def complete(
@@ -144,21 +75,23 @@ async def complete(
 
     Raises:
         ProviderError: The caller's fault, or the only target's failure.
+        DeploymentsUnavailable: Some could not be called: unwell, or their rate limits used up.
         ProvidersExhausted: All of several targets failed.
         RequestError: No target's protocol can say what the body asks for.
     """
-    for target in targets:
-        started_s = perf_counter()
+    async for turn in Turns(targets, attempts):
         try:
-            reply = await target.client.complete(target.call(body))
+            reply = await turn.target.client.complete(turn.target.call(body))
         except RequestError as refusal:
-            attempts.refused(refusal)
-            continue
+            turn.refused(refusal)
         except ProviderError as failure:
-            attempts.failed(target, failure, started_s)
-            continue
-        attempts.succeeded(target, reply.status, started_s)
-        return target, reply
+            turn.failed(failure)
+        except BaseException:
+            turn.abandoned()
+            raise
+        else:
+            turn.answered(reply.usage, reply.headers)
+            return turn.target, reply
     raise attempts.exhausted()
 
 
@@ -168,7 +101,7 @@ class AnswerStream:
     An async iterator of every chunk, those before the commit included; always `aclose()` it.
     """
 
-    __slots__ = ("_context", "_first", "_rest", "_stream", "target")
+    __slots__ = ("_attempts", "_context", "_failure", "_first", "_rest", "_stream", "_turn", "target")
 
     def __init__(
         self,
@@ -177,8 +110,13 @@ class AnswerStream:
         stream: ProviderStream,
         first: deque[dict[str, Any]],
         rest: AsyncIterator[dict[str, Any]],
+        turn: Turn,
+        attempts: Attempts,
     ) -> None:
         self.target = target
+        self._turn = turn
+        self._attempts = attempts
+        self._failure: ProviderError | None = None
         self._context = context
         self._stream = stream
         self._first = first
@@ -200,31 +138,50 @@ class AnswerStream:
     async def __anext__(self) -> dict[str, Any]:
         if self._first:
             return self._first.popleft()
-        return await anext(self._rest)
+        try:
+            if self._attempts.deadline_at_s is None:
+                return await anext(self._rest)
+            return await self._next_before(self._attempts.deadline_at_s)
+        except ProviderError as failure:
+            self._failure = failure
+            raise
+
+    async def _next_before(self, deadline_at_s: float) -> dict[str, Any]:
+        try:
+            with fail_after(deadline_at_s - current_time()):
+                return await anext(self._rest)
+        except TimeoutError:
+            error = deadline_over(self._attempts.deadline_s or 0.0)
+            raise self._attempts.given_up(error) from None
 
     async def aclose(self) -> None:
         """Close the upstream connection (at once, if the answer is not complete)."""
-        await self._context.__aexit__(None, None, None)
+        try:
+            await self._context.__aexit__(None, None, None)
+        finally:
+            self._turn.ended(self.usage, self._failure)
 
 
 async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attempts: Attempts) -> AnswerStream:
     """Open a stream at the first target that sends a token; arguments and errors as `complete`."""
-    for target in targets:
-        started_s = perf_counter()
+    async for turn in Turns(targets, attempts):
         try:
-            stream = await _committed(target, body)
+            stream = await _committed(turn, body, attempts)
         except RequestError as refusal:
-            attempts.refused(refusal)
-            continue
+            turn.refused(refusal)
         except ProviderError as failure:
-            attempts.failed(target, failure, started_s)
-            continue
-        attempts.succeeded(target, 200, started_s)
-        return stream
+            turn.failed(failure)
+        except BaseException:
+            turn.abandoned()
+            raise
+        else:
+            turn.committed(stream.headers)
+            return stream
     raise attempts.exhausted()
 
 
-async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
+async def _committed(turn: Turn, body: Mapping[str, Any], attempts: Attempts) -> AnswerStream:
+    target = turn.target
     context = target.client.stream(target.call(body))
     stream = await context.__aenter__()
     first: deque[dict[str, Any]] = deque()
@@ -243,7 +200,7 @@ async def _committed(target: Target, body: Mapping[str, Any]) -> AnswerStream:
     except BaseException as error:
         await context.__aexit__(type(error), error, error.__traceback__)
         raise
-    return AnswerStream(target, context, stream, first, rest)
+    return AnswerStream(target, context, stream, first, rest, turn, attempts)
 
 
 def commits(chunk: Mapping[str, Any]) -> bool:

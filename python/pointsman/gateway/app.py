@@ -21,6 +21,7 @@ from starlette.routing import Route
 from pointsman.errors import RequestError
 from pointsman.gateway.cache import cache_routes, failed
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
+from pointsman.gateway.deployments import deployments
 from pointsman.gateway.guard import Guard, key_of
 from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
@@ -72,6 +73,7 @@ def create_app(
     app = Starlette(
         routes=[
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()),
+            Route("/v1/deployments", deployments, methods=["GET"]),
             Route("/v1/models", _models, methods=["GET"]),
             Route("/v1/models/{name:path}", _model, methods=["GET"]),
             Route("/v1/certificates", _certificates, methods=["GET"]),

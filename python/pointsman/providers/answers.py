@@ -262,6 +262,7 @@ def error_of(
         status=status,
         retryable=retryable,
         retry_after_s=retry_after_s(headers) if retryable else None,
+        headers=passed_on(headers),
         body=error if isinstance(error, dict) and not retryable else None,
     )
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope
 
 from pointsman.errors import PointsmanError, RequestError
+from pointsman.execution.retry import RetryRules
 from pointsman.registry import registry_from_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pointsman.execution.dispatch import Dispatch
     from pointsman.providers import Provider
     from pointsman.registry import Registry
 
+_SEED = random.getrandbits(63)
+"""Tells the ejections of this process from those of others."""
 _LOG = logging.getLogger("pointsman.router")
 
 
@@ -31,6 +36,13 @@ def unknown_name(message: str) -> RequestError:
         )
     param = "pointsman.quality_like" if field == "quality_like" else field
     return RequestError(message, code="caller_unknown_name", param=param)
+
+
+def configure(dispatch: Dispatch, registry: Registry) -> None:
+    """Meet failures as the registry's config says."""
+    settings = registry.config
+    rules = RetryRules(**settings.retries.model_dump())
+    dispatch.configure(rules, settings.health.of_core(_SEED))
 
 
 async def close_all(providers: Iterable[Provider]) -> None:

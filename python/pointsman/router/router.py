@@ -19,7 +19,8 @@ from anyio import to_thread
 
 from pointsman._native import Core
 from pointsman.errors import PointsmanError, RequestError, UnknownName
-from pointsman.execution.direct import Attempts, within
+from pointsman.execution.direct import within
+from pointsman.execution.dispatch import Dispatch
 from pointsman.providers import build_provider
 from pointsman.router.admission import Admission
 from pointsman.router.budgets import Budgets
@@ -37,7 +38,7 @@ from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
-from pointsman.router.parts import close_all, load_registry, unknown_name
+from pointsman.router.parts import close_all, configure, load_registry, unknown_name
 from pointsman.router.plans import Plans, fail
 from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.rewards import JUDGE_TAG, RewardObserver, rewarding
@@ -55,7 +56,7 @@ from pointsman.router.wiring import (
 from pointsman.types import CACHE_OFF, CacheUse, Completion, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -64,7 +65,9 @@ if TYPE_CHECKING:
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
     from pointsman.config import CacheSettings, SignalSettings
+    from pointsman.execution.attempts import Attempts
     from pointsman.execution.cascade import Discarded
+    from pointsman.execution.gate import DeploymentState, HealthEvent
     from pointsman.keys import Key
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
@@ -82,16 +85,26 @@ class Router:
     any thread. Providers are connected to lazily, and closed by `aclose` or the end of `async with`.
     """
 
-    def __init__(self, registry: Registry, *, providers: Mapping[str, Provider] | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *,
+        providers: Mapping[str, Provider] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Make a router.
 
         Args:
             registry: What may be routed to.
             providers: Adapters to use for the named providers instead of building them from their settings,
                 e.g. a `ScriptedProvider`, or an `OpenAIProvider` over your own `httpx.AsyncClient`.
+            clock: Returns Unix time in seconds; another one for tests in virtual time.
         """
+        self._clock = clock
         self._injected = dict(providers or {})
         self._core = Core(registry.catalog)
+        self._dispatch = Dispatch(self._core, clock)
+        configure(self._dispatch, registry)
         self._budgets = Budgets()
         self._wiring = Wiring(registry, self._build(registry, {}))
         self._retired: list[Wiring] = []
@@ -158,7 +171,7 @@ class Router:
                 param="pointsman.strategy",
             )
         try:
-            decision = self._core.decide(chat.request, now_s=time.time(), seed=random.getrandbits(64))
+            decision = self._core.decide(chat.request, now_s=self._clock(), seed=random.getrandbits(64))
         except UnknownName as error:
             raise unknown_name(str(error.args[0])) from None
         policy = self._wiring.registry.policies.get(chat.policy)
@@ -200,7 +213,7 @@ class Router:
 
     async def run(self, chat: ChatRequest, decision: Decision, started_s: float) -> Completion:
         """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
-        attempts = Attempts()
+        attempts = self._dispatch.attempts(decision, chat.request)
         visit = visit_of(self._cache, chat, decision)
         try:
             with within(chat.request.constraints.deadline_s, attempts):
@@ -298,9 +311,21 @@ class Router:
             self._served,
             self._observers,
             self._plans,
+            self._dispatch.attempts(decision, chat.request),
         )
 
     # ---- watching
+
+    def deployments(self) -> tuple[DeploymentState, ...]:
+        """How each deployment is now: breaker, load, limits; in the catalog's order. From any thread."""
+        return tuple(self._dispatch.gate.states())
+
+    def add_health_listener(self, listener: Callable[[HealthEvent], None]) -> None:
+        """Tell `listener` of every change of a deployment's state from now on; it must be quick.
+
+        The same changes are logged by the logger `pointsman.health`.
+        """
+        self._dispatch.gate.listen(listener)
 
     def add_observer(self, observer: Observer) -> None:
         """Tell `observer` what becomes of every request from now on."""
@@ -385,7 +410,9 @@ class Router:
             Auditor(self._cache, self._answer_afresh, self._ask).start(chat, decision, visit, kept)
 
     async def _answer_afresh(self, chat: ChatRequest, decision: Decision) -> Completion:
-        return await self._call(chat, decision, perf_counter(), Attempts())
+        return await self._call(
+            chat, decision, perf_counter(), self._dispatch.attempts(decision, chat.request)
+        )
 
     async def _ask(self, model: str, text: str) -> str:
         answer = await self.complete(text, model=model, cache={"mode": "off"}, tags=[JUDGE_TAG])
@@ -411,6 +438,7 @@ class Router:
         self._wiring = Wiring(registry, self._build(registry, old.providers))
         self._core.swap(registry.catalog)
         self._admission.swap(registry)
+        configure(self._dispatch, registry)
         if registry.cache != old.registry.cache:
             await self._swap_cache(registry.cache)
         await self._ledger.swap(registry)

@@ -56,13 +56,14 @@ class CompletionStream:
         served: Callable[[ChatRequest, Decision, Visit, KeptAnswer], None] | None = None,
         observers: Observers | None = None,
         plans: Plans | None = None,
+        attempts: Attempts | None = None,
     ) -> None:
         self.decision = decision
         self.cache = CACHE_OFF
         self.usage = Usage(is_estimated=True)
         self.cost_usd = 0.0
         self.baseline_cost_usd = 0.0
-        self.attempts = Attempts()
+        self.attempts = attempts or Attempts()
         self._plans = plans or Plans()
         self._discarded: list[Discarded] = []
         self._wiring = wiring

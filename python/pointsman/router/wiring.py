@@ -40,6 +40,7 @@ class Wiring:
                 service_tier=None if deployment.tier == "default" else deployment.tier,
                 client=by_name[deployment.provider],
                 max_output_tokens=registry.max_output_tokens.get(deployment.model),
+                context_window=registry.catalog.context_window(deployment.name),
             )
             for deployment in registry.deployments
         }
