@@ -305,7 +305,7 @@ class Planner:
         max_depth: int = 3,
         is_forced: bool = False,
     ) -> Decision | None:
-        """The decision carried out as a cascade, if that is worth more than its one call; about 0.1 ms.
+        """The decision carried out as a cascade, if that is worth more than its one call; about 0.3 ms.
 
         Args:
             decision: Of `Core.decide`; its predictions, limits and dial are what is planned with.

@@ -22,11 +22,13 @@ def anyio_backend(request):
     return request.param
 
 
-def routed(policies=None, **scripts):
+def routed(policies=None, signals=None, **scripts):
     providers = {
         name: ScriptedProvider(name, scripts.get(name, [Answer(GOOD, usage=USAGE)])) for name in PROVIDERS
     }
     document = config() | {"policies": policies or {"default": {"min_quality": 0.9}}}
+    if signals is not None:
+        document["signals"] = signals
     return Router.from_config(document, providers=providers), providers
 
 
@@ -98,8 +100,8 @@ async def test_graded_answers_teach_what_a_gate_is_worth():
     router, providers = routed()
     async with router:
         for _ in range(400):
-            router._plans.planner.observe_verdict("json", "nano", 1.0, 1.0)
-            router._plans.planner.observe_verdict("json", "nano", 0.0, 0.0)
+            router.planner.observe_verdict("json", "nano", 1.0, 1.0)
+            router.planner.observe_verdict("json", "nano", 0.0, 0.0)
         answer = await ask(router)
     assert (answer.model, calls(providers)) == ("nano", {"alpha": 1})
 
@@ -182,14 +184,29 @@ async def test_a_caller_that_leaves_closes_the_step_under_way():
     assert providers["alpha"].n_cancelled == 1
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_rejected_answer_teaches_of_the_one_who_gave_it(is_stream):
+    router, _ = routed(alpha=[Answer(BAD, usage=USAGE)], signals={})
+    async with router:
+        before = router.decide(ASKED, model="nano", min_quality=0.0, response_format=JSON).predicted_quality
+        for _ in range(60):
+            if is_stream:
+                await read(router.stream(ASKED, response_format=JSON, strategy="cascade"))
+            else:
+                await ask(router)
+        await router.signals.settle()
+        after = router.decide(ASKED, model="nano", min_quality=0.0, response_format=JSON).predicted_quality
+    assert after < before - 0.15
+
+
 async def test_auto_cascades_only_where_the_policy_allows_and_it_pays():
     plain, _ = routed({"default": {"min_quality": 0.9}})
     allowed, _ = routed({"default": {"min_quality": 0.9, "cascade": True}})
     cheap, _ = routed({"default": {"quality_value_usd": 1e-6, "cascade": True}})
     for router in (plain, allowed, cheap):
         for _ in range(400):
-            router._plans.planner.observe_verdict("json", "nano", 1.0, 1.0)
-            router._plans.planner.observe_verdict("json", "nano", 0.0, 0.0)
+            router.planner.observe_verdict("json", "nano", 1.0, 1.0)
+            router.planner.observe_verdict("json", "nano", 0.0, 0.0)
     strategies = [router.decide(ASKED, response_format=JSON).strategy for router in (plain, allowed, cheap)]
     assert strategies == ["direct", "cascade", "direct"]
     for router in (plain, allowed, cheap):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pointsman.registry import Policy
     from pointsman.router.admission import Admitted
     from pointsman.router.request import ChatRequest
+    from pointsman.router.rewards import RewardObserver
     from pointsman.router.wiring import Wiring
     from pointsman.signals.signal import Signal
 
@@ -50,12 +51,14 @@ class Plans:
 
     Attributes:
         planner: What verifiers are worth and which models fail together, learned.
+        rewards: Is told of answers that are not kept, if the config has `signals`.
     """
 
     def __init__(self) -> None:
         hints = ((name, errors.tpr, errors.fpr) for name, errors in DEFAULT_ERRORS.items())
         gates = ((name, tpr, fpr) for name, (tpr, fpr) in _GATE_RATES.items())
         self.planner = Planner([*{name: (name, tpr, fpr) for name, tpr, fpr in (*hints, *gates)}.values()])
+        self.rewards: RewardObserver | None = None
         self._hedges = HedgeBudget()
 
     def planned(
@@ -88,7 +91,7 @@ class Plans:
         """Get the whole answer that a decision's plan leads to; errors as `direct.complete`."""
         steps, spare = _steps_of(admitted, decision)
         if decision.strategy == "cascade" and len(steps) > 1:
-            judge = StepJudge(self.planner, wiring, chat, decision)
+            judge = StepJudge(self.planner, wiring, chat, decision, self.rewards)
             return await cascade.complete(steps, spare, judge, attempts, discarded)
         if decision.strategy == "race" and len(steps) == 2:
             entrants = self._entrants(decision, steps, spare)
@@ -114,7 +117,7 @@ class Plans:
         """Open the stream that a decision's plan leads to; errors as `direct.open_stream`."""
         steps, spare = _steps_of(admitted, decision)
         if decision.strategy == "cascade" and len(steps) > 1:
-            judge = StepJudge(self.planner, wiring, chat, decision)
+            judge = StepJudge(self.planner, wiring, chat, decision, self.rewards)
             policy = wiring.registry.policies.get(chat.policy)
             max_chunks = policy.cascade_buffer_tokens if policy is not None else None
             return await cascade.open_stream(steps, spare, judge, attempts, discarded, max_chunks=max_chunks)
@@ -141,8 +144,16 @@ class StepJudge:
     given what was believed of the one before.
     """
 
-    def __init__(self, planner: Planner, wiring: Wiring, chat: ChatRequest, decision: Decision) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        wiring: Wiring,
+        chat: ChatRequest,
+        decision: Decision,
+        rewards: RewardObserver | None = None,
+    ) -> None:
         self._planner = planner
+        self._rewards = rewards
         self._wiring = wiring
         self._chat = chat
         self._decision = decision
@@ -172,7 +183,8 @@ class StepJudge:
         """Run the verifiers, and compare what they make likely with the step's threshold."""
         names = [each.name for each in DETERMINISTIC] + list(_HINTS) if is_whole else _OF_PARTS
         signals = run_verifiers(_answer(body, self._chat, self._decision), [BY_NAME[name] for name in names])
-        model = self._decision.model_of(self._decision.steps[step][0])
+        deployment = self._decision.steps[step][0]
+        model = self._decision.model_of(deployment)
         if any(map(_is_failed, signals)):
             p_good, is_kept = 0.0, False
         else:
@@ -180,6 +192,8 @@ class StepJudge:
             p_good = self._planner.posterior(model, self._belief, pairs)
             is_kept = p_good >= (self._thresholds[step] or 0.0)
         self._belief = self._planner.belief_after(self._decision, step + 1, p_good)
+        if not is_kept and self._rewards is not None:
+            self._rewards.rejected(self._decision, self._chat.request, deployment, signals)
         return Verdict(is_kept=is_kept, p_good=p_good)
 
     def passed_over(self, step: int) -> None:

@@ -27,10 +27,11 @@ from pointsman.signals.verifiers import VERIFIERS, Selection, missing_packages, 
 from pointsman.types import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from pointsman._native import Decision
     from pointsman.config import SignalSettings
-    from pointsman.types import Served
+    from pointsman.types import Request, Served
 
 _LOG = logging.getLogger("pointsman.signals")
 JUDGE_TAG = "pointsman-judge"
@@ -144,9 +145,28 @@ class RewardObserver:
             if case is None:
                 return 1.0
             self._combiner.learn(case.signals, case.served.model or "", reward)
-            self._learn(case.signals, case.served.model or "", reward)
+            # Of a cascade only answers that verifiers liked are served: they say little of verifiers.
+            if case.served.decision.strategy != "cascade":
+                self._learn(case.signals, case.served.model or "", reward)
             case.is_told = True
             return 1.0 - case.weight
+
+    def rejected(
+        self, decision: Decision, request: Request, deployment: str, signals: Sequence[Signal]
+    ) -> None:
+        """Tell the reward of an answer that a cascade did not keep; without those a step would look too good.
+
+        Args:
+            decision: The cascade's.
+            request: What it was decided for.
+            deployment: Who gave the answer.
+            signals: What verifiers said of it.
+        """
+        model = decision.model_of(deployment)
+        with self._lock:
+            for signal in signals:
+                self._count(signal)
+            self._reward(decision, request.constraints.task, deployment, model, signals)
 
     def signals_of(self, decision_id: str) -> tuple[Signal, ...]:
         """What verifiers said of a recent answer; empty if it is not known, or nothing was said."""
@@ -279,14 +299,22 @@ class RewardObserver:
         if case.is_told:
             return
         case.is_told = True
-        served, decision = case.served, case.served.decision
+        served = case.served
+        deployment, model = served.deployment or "", served.model or ""
         task = served.request.constraints.task
+        case.weight = self._reward(served.decision, task, deployment, model, case.signals)
+
+    def _reward(
+        self, decision: Decision, task: str | None, deployment: str, model: str, signals: Sequence[Signal]
+    ) -> float:
+        """Tell what signals are worth; returns what that counts beside a grade, 0 if it is not told."""
         cell = (decision.structure, decision.domain, task or "")
-        reward = self._combiner.reward(case.signals, served.model or "", cell, _quality(served))
+        reward = self._combiner.reward(signals, model, cell, _quality(decision, deployment))
+        # The core takes no weights: a reward of weight w is told with probability w.
         if reward is None or not _is_drawn(decision.decision_id[-8:], reward.weight):
-            return
+            return 0.0
         outcome = Outcome(
-            deployment=served.deployment or "",
+            deployment=deployment,
             domain=decision.domain,
             complexity=decision.complexity,
             structure=decision.structure,
@@ -298,9 +326,9 @@ class RewardObserver:
             self._observe(outcome)
         except (InvalidInput, UnknownName):
             # A deployment swapped away: nobody is left to learn of.
-            return
-        case.weight = reward.weight
+            return 0.0
         self.counts["rewards"] += 1
+        return reward.weight
 
     def _count(self, signal: Signal) -> None:
         self.counts[signal.name] += 1
@@ -315,12 +343,12 @@ def _is_drawn(digits: str, share: float) -> bool:
     return int(digits, 16) < share * 16.0 ** len(digits)
 
 
-def _quality(served: Served) -> float:
+def _quality(decision: Decision, deployment: str) -> float:
     """What was predicted of the answer by whoever answered, which need not be whom the decision chose."""
     try:
-        return served.decision.quality_of(served.deployment or "")
+        return decision.quality_of(deployment)
     except UnknownName:
-        return served.decision.predicted_quality
+        return decision.predicted_quality
 
 
 def rewarding(

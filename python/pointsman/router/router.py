@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from pointsman._native import Decision
+    from pointsman._native import Decision, Planner
     from pointsman.cache.kept import KeptAnswer
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
@@ -336,10 +336,16 @@ class Router:
         """What looks at answers and learns from them, if the config has a `signals` section."""
         return self._signals
 
+    @property
+    def planner(self) -> Planner:
+        """Plans cascades; graded answers teach it (`observe_verdict`, `observe_pair`) what to plan with."""
+        return self._plans.planner
+
     def _use_signals(self, settings: SignalSettings | None) -> None:
         if self._signals is not None:
             self._observers.remove(self._signals)
         self._signals = rewarding(settings, self._signals, self.observe, self._ask, self._plans.learn)
+        self._plans.rewards = self._signals
         if self._signals is not None:
             self._observers.add(self._signals)
 
