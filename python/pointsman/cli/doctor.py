@@ -145,7 +145,8 @@ async def _reach_all(registry: Registry) -> list[Finding]:
     findings: list[Finding] = []
     async with anyio.create_task_group() as group:
         for settings in registry.providers:
-            wanted = {each.upstream_model for each in registry.deployments if each.provider == settings.name}
+            served = (*registry.deployments, *registry.embedding_deployments)
+            wanted = {each.upstream_model for each in served if each.provider == settings.name}
             group.start_soon(_reach, settings, wanted, findings)
     return sorted(findings, key=lambda finding: finding.check)
 

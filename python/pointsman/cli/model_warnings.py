@@ -27,10 +27,11 @@ def warnings_of(config: Config, document: Mapping[str, Any], today: date) -> lis
     from pointsman.registry.document import find_entry
 
     found: list[str] = []
+    priced = {each["name"]: each["price_nano_usd_per_mtok"] for each in document["deployments"]}
     for index, deployment in enumerate(config.deployments):
         if entry := find_entry(config, deployment):
             path = ("deployments", index)
-            prices = document["deployments"][index]["price_nano_usd_per_mtok"]
+            prices = priced.get(deployment.name, {})
             texts = [*_about_the_model(entry, today), *_about_the_price(entry, deployment.tier, prices)]
             found += [config.origin.problem(path, f"{deployment.name}: {text}") for text in texts]
     deployed = {deployment.model for deployment in config.deployments}

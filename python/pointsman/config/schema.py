@@ -48,7 +48,9 @@ from pointsman.config.values import (
 )
 from pointsman.types import DIAL_FIELDS, CacheMode
 
-Capability = Literal["tools", "vision", "audio", "json_object", "json_schema", "reasoning", "logprobs", "pdf"]
+Capability = Literal[
+    "tools", "vision", "audio", "json_object", "json_schema", "reasoning", "logprobs", "pdf", "embeddings"
+]
 Tier = Literal["default", "flex", "priority"]
 # The core's families; left out, it guesses from the model's name.
 Tokenizer = Literal[
@@ -161,6 +163,13 @@ class ModelSettings(Settings):
         default=None, description="a list of capabilities", examples=["[tools, json_schema]"]
     )
     tokenizer: Tokenizer | None = Field(default=None, description="a tokenizer", examples=["o200k"])
+
+    @field_validator("capabilities")
+    @classmethod
+    def _embeds_or_chats(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and "embeddings" in value and len(value) > 1:
+            raise wrong("holds `embeddings` beside others; a model that embeds does not chat: list it alone")
+        return value
 
     @field_validator("quality", mode="before")
     @classmethod

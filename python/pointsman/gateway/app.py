@@ -22,6 +22,7 @@ from pointsman.errors import RequestError
 from pointsman.gateway.cache import cache_routes, failed
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
 from pointsman.gateway.deployments import deployments
+from pointsman.gateway.embeddings import EmbeddingsEndpoint
 from pointsman.gateway.guard import Guard, key_of
 from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
@@ -65,6 +66,7 @@ def create_app(
     life = _Life(served, watched, guard, owns_router=router is None)
     hot = {
         "/v1/chat/completions": ChatEndpoint(),
+        "/v1/embeddings": EmbeddingsEndpoint(),
         "/v1/messages": MessagesEndpoint(),
         "/v1/messages/count_tokens": CountTokensEndpoint(),
         "/v1/responses": ResponsesEndpoint(),
@@ -169,7 +171,7 @@ def _listed(request: Request) -> dict[str, dict[str, Any]]:
     autos = ["auto", *(f"auto:{name}" for name in registry.policies if name != "default")]
     owners = {model: "pointsman" for model in autos}
     key = key_of(request.scope)
-    for deployment in registry.deployments:
+    for deployment in (*registry.deployments, *registry.embedding_deployments):
         if key is None or key.models is None or deployment.model in key.models:
             owners.setdefault(deployment.model, deployment.provider)
     return {

@@ -54,15 +54,19 @@ class Exchange:
 
     async def decide(self, to_chat: Callable[[Any], Any] | None = None) -> tuple[ChatRequest, Decision]:
         """Read the body, as a chat body or as what `to_chat` makes one of, and decide."""
-        headers = read_headers(self.scope)
-        max_body_bytes = int(self.router.registry.server.max_body_mb * 2**20)
-        body = await read_json(self.scope, self.receive, max_body_bytes)
+        headers, body = await self.read()
         if to_chat is not None:
             body = to_chat(body)
         cache_control = read_cache_control(self.scope) if self.router.cache is not None else ""
         chat = self.router.parse(body, headers, cache_control=cache_control, key=self.key)
         self.decision = decision = self.router.decide_request(chat)
         return chat, decision
+
+    async def read(self) -> tuple[dict[str, str], Any]:
+        """Our headers without their prefix, and the body."""
+        headers = read_headers(self.scope)
+        max_body_bytes = int(self.router.registry.server.max_body_mb * 2**20)
+        return headers, await read_json(self.scope, self.receive, max_body_bytes)
 
     async def fail(self, error: Exception) -> None:
         """Answer an error, unless an answer has begun."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pointsman._native import Decision
     from pointsman.gateway.failure import Failure
     from pointsman.router import CompletionStream
+    from pointsman.router.embeddings import Embedding
     from pointsman.types import AnsweredBy, Attempt, Completion
 
 
@@ -49,6 +50,20 @@ def stream_headers(stream: CompletionStream, overhead_us: float) -> Headers:
     choice = _choice(stream.decision, stream.target, attempts, stream.cache.status)
     costs = _costs(*stream.expected_costs_usd)
     return encode_headers({**choice, **costs, **_effort(len(attempts), overhead_us), **stream.headers})
+
+
+def embedding_headers(made: Embedding) -> Headers:
+    """Headers of embeddings: nothing was decided, so they name who answered and what it cost."""
+    pairs = {
+        **_NONE,
+        "x-pointsman-model": made.model,
+        "x-pointsman-deployment": made.deployment,
+        "x-pointsman-provider": made.provider,
+        "x-pointsman-reason": "the model was named",
+        "x-pointsman-cache": "miss",
+        "x-pointsman-cost-usd": _usd(made.cost_usd),
+    }
+    return encode_headers({**pairs, **_effort(len(made.attempts), made.overhead_us), **made.headers})
 
 
 def decision_headers(decision: Decision, overhead_us: float) -> Headers:

@@ -43,6 +43,7 @@ class OpenAIProvider:
         self._transport = transport
         base_url = settings.base_url.rstrip("/")
         self._chat_url = f"{base_url}/chat/completions"
+        self._embeddings_url = f"{base_url}/embeddings"
         self._models_url = f"{base_url}/models"
 
     @property
@@ -68,6 +69,21 @@ class OpenAIProvider:
         body["stream"] = True
         body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
         return _OpenAIStream(self, self._transport().stream(self._http_call(call, body)))
+
+    async def embed(self, call: ProviderCall) -> ProviderReply:
+        """Get embeddings; body and answer are OpenAI's for `/embeddings`. Errors as `complete`."""
+        body = {**call.body, "model": call.upstream_model}
+        http_call = HttpCall(
+            "POST", self._embeddings_url, call.headers, written(body), self.settings.timeouts
+        )
+        reply = await self._transport().send(http_call)
+        if reply.status != 200:
+            raise self._error(reply.status, reply.headers, reply.body)
+        answer = parsed(self.name, reply.status, reply.body)
+        data = answer.get("data")
+        if not isinstance(data, list) or not data or not all(isinstance(item, dict) for item in data):
+            raise malformed(self.name, "answered embeddings without `data`; check base_url", status=200)
+        return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
 
     async def list_models(self) -> list[str]:
         """Return the names of the models the server serves, sorted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import ConfigError
+from pointsman.registry.embeddings import embedding_problems, embeds
 from pointsman.registry.heuristic import blended_usd_per_mtok, price_heuristic
 from pointsman.registry.prices import PriceEntry, price_list
 from pointsman.types import NANO_USD_PER_USD
@@ -40,7 +41,8 @@ def build_catalog_document(config: Config) -> dict[str, Any]:
     """
     problems: list[str] = []
     prices = [_deployment_prices(config, index, problems) for index in range(len(config.deployments))]
-    models = [_model(config, name, prices, problems) for name in config.models]
+    problems += embedding_problems(config)
+    models = [_model(config, name, prices, problems) for name in config.models if not embeds(config, name)]
     if problems:
         raise ConfigError(config.origin.in_order(problems))
     return {
@@ -56,8 +58,18 @@ def build_catalog_document(config: Config) -> dict[str, Any]:
         "deployments": [
             _deployment(deployment, price)
             for deployment, price in zip(config.deployments, prices, strict=True)
+            if not embeds(config, deployment.model)
         ],
         "baseline_model": config.baseline_model,
+    }
+
+
+def embedding_prices(config: Config) -> dict[str, int]:
+    """Nano-dollars per 1M input tokens of each deployment of an embedding model."""
+    return {
+        deployment.name: nano_usd(deployment.price_usd_per_mtok.input) or 0
+        for deployment in config.deployments
+        if embeds(config, deployment.model) and deployment.price_usd_per_mtok
     }
 
 

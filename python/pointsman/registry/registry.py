@@ -11,7 +11,7 @@ import orjson
 from pointsman._native import Catalog
 from pointsman.errors import ConfigError, InvalidInput
 from pointsman.registry.adapters import provider_settings
-from pointsman.registry.document import build_catalog_document
+from pointsman.registry.document import build_catalog_document, embedding_prices
 from pointsman.registry.policies import Policy, build_policies
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Registry:
         providers: Settings of each provider's adapter, in the config's order.
         policies: By name; `default` is always there.
         max_output_tokens: The most tokens each model can write; `None`: unknown.
+        embedding_prices: Nano-dollars per 1M input tokens of each deployment of an embedding model, by name.
     """
 
     config: Config
@@ -47,6 +48,7 @@ class Registry:
     providers: tuple[ProviderSettings, ...]
     policies: Mapping[str, Policy]
     max_output_tokens: Mapping[str, int | None] = field(default_factory=dict)
+    embedding_prices: Mapping[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         source, n_deployments = self.config.origin.source, len(self.catalog)
@@ -84,8 +86,13 @@ class Registry:
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:
-        """Deployments, in catalog order."""
-        return self.config.deployments
+        """Deployments of models that chat, in catalog order."""
+        return tuple(each for each in self.config.deployments if each.name not in self.embedding_prices)
+
+    @property
+    def embedding_deployments(self) -> tuple[DeploymentSettings, ...]:
+        """Deployments of embedding models, which are not in the catalog."""
+        return tuple(each for each in self.config.deployments if each.name in self.embedding_prices)
 
 
 def registry_from_config(config: Config) -> Registry:
@@ -105,4 +112,5 @@ def registry_from_config(config: Config) -> Registry:
         providers=provider_settings(config),
         policies=MappingProxyType(build_policies(config)),
         max_output_tokens={model["name"]: model["max_output_tokens"] for model in document["models"]},
+        embedding_prices=MappingProxyType(embedding_prices(config)),
     )

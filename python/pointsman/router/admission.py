@@ -209,28 +209,53 @@ class Admission:
         if not limits and n_tokens_per_min is None:
             return Admitted(self, ranked)
         tokens = likely_tokens(decision, chat.request)
+        names = (target.deployment for target in ranked)
+        costs = likely_nano_usd(wiring.registry.catalog, names, tokens) if limits else {}
+        planned = sum(costs[name] for name, _ in decision.steps if name in costs)
+        expected_nano_usd = round(decision.predicted_cost_usd * 1e9)
+        return self.hold(ranked, key, costs, sum(tokens), planned, expected_nano_usd)
+
+    def hold(
+        self,
+        ranked: list[Target],
+        key: Key | None,
+        costs: dict[str, int],
+        n_tokens: int,
+        planned: int = 0,
+        expected_nano_usd: int | None = None,
+    ) -> Admitted:
+        """Hold what a call to one of the ranked may come to; errors as `admit`.
+
+        Args:
+            ranked: Who may answer, in rank order.
+            key: Whose call it is.
+            costs: Nano-dollars it may take at each, where there is a budget.
+            n_tokens: Tokens it may take.
+            planned: Nano-dollars that all calls of a plan may take together.
+            expected_nano_usd: What it counts with if it is abandoned; the dearest if not given.
+        """
+        limits = self._limits_of(key)
+        n_tokens_per_min = key.tokens_per_min if key else None
         targets, reservation = ranked, None
         if limits and ranked:
-            names = (target.deployment for target in ranked)
-            costs = likely_nano_usd(wiring.registry.catalog, names, tokens)
-            planned = [costs[name] for name, _ in decision.steps if name in costs]
-            targets, reservation = self._reserve(ranked, costs, limits, key, sum(planned))
+            targets, reservation = self._reserve(ranked, costs, limits, key, planned)
         try:
             if key is not None and n_tokens_per_min is not None:
-                self._take(key, "tokens", n_tokens_per_min, sum(tokens))
+                self._take(key, "tokens", n_tokens_per_min, n_tokens)
         except LimitExceeded:
             if reservation is not None:
                 reservation.settle(0)
             raise
-        n_tokens = sum(tokens) if n_tokens_per_min is not None else 0
-        expected_nano_usd = round(decision.predicted_cost_usd * 1e9)
+        n_held = n_tokens if n_tokens_per_min is not None else 0
+        if expected_nano_usd is None:
+            expected_nano_usd = max(costs.values(), default=0)
         return Admitted(
             self,
             targets,
             key,
             limits,
             reservation,
-            n_tokens,
+            n_held,
             expected_nano_usd,
             is_restricted=targets is not ranked,
         )

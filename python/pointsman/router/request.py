@@ -193,15 +193,16 @@ def _allowed_models(
     models = names(body.get("models"), "models")
     if key is not None and key.models is not None:
         for name in models or ():
-            _check_permitted(name, "models", key.models)
+            check_permitted(name, "models", key.models)
         if model != AUTO and not model.startswith("auto:"):
-            _check_permitted(model, "model", key.models)
+            check_permitted(model, "model", key.models)
     if model == AUTO or model.startswith("auto:"):
         return models if models is not None else policy.allowed_models
     return (model, *(name for name in models or () if name != model))
 
 
-def _check_permitted(name: str, param: str, permitted: tuple[str, ...]) -> None:
+def check_permitted(name: str, param: str, permitted: tuple[str, ...]) -> None:
+    """Refuse a model that a key may not use; its error is a 403 that says which it may."""
     if name not in permitted:
         raise RequestError(
             f"this API key may not use model {name!r:.100}; it may use {', '.join(permitted)}",

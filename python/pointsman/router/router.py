@@ -34,6 +34,7 @@ from pointsman.router.cached import (
     visit_of,
 )
 from pointsman.router.certificates import certificates
+from pointsman.router.embeddings import Embedding, embed
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
@@ -294,6 +295,29 @@ class Router:
             headers=reply.headers,
             cache=cache,
         )
+
+    async def embed(self, texts: str | Sequence[Any], *, model: str, **parameters: Any) -> Embedding:
+        """Embed texts with a model whose capability that is.
+
+        Args:
+            texts: A text, or a list of texts or token ids.
+            model: Name of the model; vectors of different models cannot be compared, so there is no `auto`.
+            **parameters: OpenAI's: `dimensions`, `encoding_format`, `user`.
+
+        Raises:
+            RequestError: No embedding model of that name, or an input that is none.
+            ProviderError: The model's deployments all failed.
+        """
+        return await self.run_embedding({"model": model, "input": texts, **parameters}, perf_counter())
+
+    async def run_embedding(self, body: Any, started_s: float, *, key: Key | None = None) -> Embedding:
+        """Answer an embeddings body; `started_s` as in `run`, errors as `embed`."""
+        wiring = self._current()
+        wiring.n_inflight += 1
+        try:
+            return await embed(wiring, self._admission, body, key, started_s)
+        finally:
+            await self._leave(wiring)
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""

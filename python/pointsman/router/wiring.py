@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pointsman._native import Decision
+    from pointsman.config import DeploymentSettings
     from pointsman.execution.cascade import Discarded
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Registry
@@ -25,27 +26,44 @@ _SILENT_FIELDS = frozenset({"role", "id", "type", "annotations", "index"})
 class Wiring:
     """A registry with its providers built: what one request runs on from start to end."""
 
-    __slots__ = ("is_retired", "n_inflight", "providers", "registry", "targets")
+    __slots__ = ("embedders", "is_retired", "n_inflight", "providers", "registry", "targets")
 
     def __init__(self, registry: Registry, providers: dict[ProviderSettings, Provider]) -> None:
         self.registry = registry
         self.providers = providers
         by_name = {settings.name: provider for settings, provider in providers.items()}
         self.targets = {
-            deployment.name: Target(
-                deployment=deployment.name,
-                model=deployment.model,
-                provider=deployment.provider,
-                upstream_model=deployment.upstream_model,
-                service_tier=None if deployment.tier == "default" else deployment.tier,
-                client=by_name[deployment.provider],
-                max_output_tokens=registry.max_output_tokens.get(deployment.model),
-                context_window=registry.catalog.context_window(deployment.name),
+            deployment.name: _target(
+                registry, deployment, by_name, registry.catalog.context_window(deployment.name)
             )
             for deployment in registry.deployments
         }
+        self.embedders: dict[str, list[Target]] = {}
+        """Deployments of each embedding model, cheapest first."""
+        prices = registry.embedding_prices
+        for deployment in sorted(registry.embedding_deployments, key=lambda each: prices[each.name]):
+            target = _target(registry, deployment, by_name)
+            self.embedders.setdefault(deployment.model, []).append(target)
         self.n_inflight = 0
         self.is_retired = False
+
+
+def _target(
+    registry: Registry,
+    deployment: DeploymentSettings,
+    clients: Mapping[str, Provider],
+    context_window: int | None = None,
+) -> Target:
+    return Target(
+        deployment=deployment.name,
+        model=deployment.model,
+        provider=deployment.provider,
+        upstream_model=deployment.upstream_model,
+        service_tier=None if deployment.tier == "default" else deployment.tier,
+        client=clients[deployment.provider],
+        max_output_tokens=registry.max_output_tokens.get(deployment.model),
+        context_window=context_window,
+    )
 
 
 def targets_of(wiring: Wiring, decision: Decision) -> list[Target]:
