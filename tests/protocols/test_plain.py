@@ -58,6 +58,7 @@ def test_what_would_change_the_answer_is_refused():
         ({"base_url": "http://127.0.0.1:1/v1"}, True),
         ({"base_url": "http://127.0.0.1:1/v1", "extensions": False}, False),
         ({"base_url": "https://api.mistral.ai/v1"}, False),
+        ({"base_url": "https://api.deepseek.com/v1"}, True),
     ],
 )
 def test_hosted_openai_servers_are_plain_unless_configured(provider, takes):

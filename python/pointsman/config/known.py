@@ -15,6 +15,7 @@ class KnownProvider:
         base_url: Its endpoint, for the protocol `kind`.
         kind: The protocol it is spoken to in.
         openai_base_url: Its OpenAI-compatible endpoint, where that is another.
+        extensions: Whether it takes fields beyond OpenAI's (`pointsman.protocols`), or refuses them.
         price_prefix: Its name in the built-in price list.
         base_url_variable: Environment variable that replaces `base_url` in an environment-only start.
     """
@@ -26,6 +27,7 @@ class KnownProvider:
     base_url_variable: str | None = None
     kind: str = "openai"
     openai_base_url: str | None = None
+    extensions: bool = True
 
     def base_url_of(self, kind: str) -> str | None:
         """Where it speaks a protocol; `None` if it does not."""
@@ -40,6 +42,7 @@ _ALL = (
         key_variables=("OPENAI_API_KEY",),
         base_url="https://api.openai.com/v1",
         price_prefix="openai",
+        extensions=False,
         base_url_variable="OPENAI_BASE_URL",
     ),
     KnownProvider(
@@ -63,6 +66,7 @@ _ALL = (
         key_variables=("MISTRAL_API_KEY",),
         base_url="https://api.mistral.ai/v1",
         price_prefix="mistral",
+        extensions=False,
     ),
     KnownProvider(
         name="deepseek",
@@ -71,19 +75,25 @@ _ALL = (
         price_prefix="deepseek",
     ),
     KnownProvider(
-        name="xai", key_variables=("XAI_API_KEY",), base_url="https://api.x.ai/v1", price_prefix="xai"
+        name="xai",
+        key_variables=("XAI_API_KEY",),
+        base_url="https://api.x.ai/v1",
+        price_prefix="xai",
+        extensions=False,
     ),
     KnownProvider(
         name="groq",
         key_variables=("GROQ_API_KEY",),
         base_url="https://api.groq.com/openai/v1",
         price_prefix="groq",
+        extensions=False,
     ),
     KnownProvider(
         name="together",
         key_variables=("TOGETHER_API_KEY",),
         base_url="https://api.together.xyz/v1",
         price_prefix="together_ai",
+        extensions=False,
     ),
 )
 

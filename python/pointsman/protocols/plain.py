@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BODY_FIELDS = frozenset({"cache_control", "thinking"})
-_MESSAGE_FIELDS = frozenset({"cache_control", "reasoning_details", "is_error", "extra_content"})
+_MESSAGE_FIELDS = frozenset(
+    {"cache_control", "reasoning_content", "reasoning_details", "is_error", "extra_content"}
+)
 _PART_FIELDS = frozenset({"cache_control", "context"})
 _TOOL_FIELDS = frozenset({"type", "function", "custom"})
 _CALL_FIELDS = frozenset({"id", "type", "function", "custom"})

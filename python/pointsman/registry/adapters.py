@@ -40,14 +40,12 @@ def _settings(name: str, configured: ConfiguredProvider) -> ProviderSettings:
 
 
 def _takes_extensions(configured: ConfiguredProvider) -> bool:
-    """As configured; else all servers but the hosted ones that speak OpenAI's protocol and no more."""
+    """As configured; else all servers but the hosted ones that are known to refuse them."""
     if configured.extensions is not None:
         return configured.extensions
     from pointsman.config import KNOWN_PROVIDERS
 
-    hosts = {
-        urlsplit(known.base_url).hostname for known in KNOWN_PROVIDERS.values() if known.kind == "openai"
-    }
+    hosts = {urlsplit(known.base_url).hostname for known in KNOWN_PROVIDERS.values() if not known.extensions}
     return urlsplit(configured.base_url).hostname not in hosts
 
 

@@ -52,7 +52,7 @@ def _target(
     registry: Registry,
     deployment: DeploymentSettings,
     clients: Mapping[str, Provider],
-    context_window: int | None = None,
+    context_window: int = 0,
 ) -> Target:
     return Target(
         deployment=deployment.name,
