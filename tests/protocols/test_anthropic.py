@@ -122,6 +122,7 @@ def test_parameters_of_chat_have_their_counterparts(fields, expected):
         ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"seed": 7}, "seed"),
+        ({"temperature": 1.5}, "temperature"),
         ({"frequency_penalty": 0.5}, "frequency_penalty"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),
         ({"verbosity": "low"}, "verbosity"),
@@ -226,7 +227,7 @@ def test_why_it_stopped_is_told(stop, finish):
     completion = completion_of_message(MESSAGE | stop, CREATED_S)
     assert completion["choices"][0]["finish_reason"] == finish
     told = message_of_completion(completion)
-    expected = {"stop_reason": "end_turn"} if stop["stop_reason"].startswith("invented") else stop
+    expected = {"stop_reason": "tool_use"} if stop["stop_reason"].startswith("invented") else stop
     assert told | expected == told
 
 
@@ -242,6 +243,20 @@ def test_why_it_stopped_is_told(stop, finish):
 def test_an_openai_answer_stops_for_anthropics_reason(finish, stop):
     choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": finish}
     assert message_of_completion({"id": "chatcmpl-1", "choices": [choice]})["stop_reason"] == stop
+
+
+def test_a_call_stops_for_a_tool_whatever_openai_says():
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    choice = {"index": 0, "message": {"content": None, "tool_calls": [call]}, "finish_reason": "stop"}
+    assert message_of_completion({"id": "c", "choices": [choice]})["stop_reason"] == "tool_use"
+
+
+def test_content_in_parts_is_text():
+    parts = [{"type": "thinking", "thinking": []}, {"type": "text", "text": "yes"}]
+    choice = {"index": 0, "message": {"content": parts}, "finish_reason": "stop"}
+    assert message_of_completion({"id": "c", "choices": [choice]})["content"] == [
+        {"type": "text", "text": "yes"}
+    ]
 
 
 def test_arguments_that_are_no_object_are_no_message():

@@ -149,3 +149,15 @@ async def test_models_are_listed(make_provider, serve):
     server = serve(lambda _: answer(orjson.dumps(models)))
     assert await make_provider(f"{server.url}/v1", kind="anthropic").list_models() == ["a", "b"]
     assert server.requests[0].path == "/v1/models?limit=1000"
+
+
+@pytest.mark.parametrize(
+    "said", ["temperature is deprecated for this model", "temperature: Extra inputs are not permitted"]
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_what_a_model_takes_no_more_is_refused_by_name(make_provider, serve, said, is_stream):
+    reply = answer(error_body("invalid_request_error", said), status="400 X")
+    provider = make_provider(serve(lambda _: reply).url, kind="anthropic")
+    with pytest.raises(RequestError) as caught:
+        await (streamed(provider) if is_stream else provider.complete(CALL))
+    assert caught.value.param == "temperature"

@@ -69,6 +69,8 @@ def messages_of_chat(chat: Mapping[str, Any], max_output_tokens: int | None = No
     """
     known = (*_READ, *_LEFT_OUT, *(name for name, value in _NEUTRAL.items() if chat.get(name) == value))
     refuse_unknown(chat, known, _TARGET)
+    if (chat.get("temperature") or 0) > 1:
+        raise refused("temperature", f"{_TARGET} takes 0 to 1; give at most 1")
     body = {name: chat[name] for name in _SAME if chat.get(name) is not None}
     body["max_tokens"] = _max_tokens(chat, max_output_tokens)
     system, turns = _conversation(objects(chat.get("messages"), "messages"))

@@ -53,7 +53,7 @@ def message_of_completion(completion: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_head(completion),
         "content": [_content(block) for block in pieces.blocks],
-        **_stop(pieces.ending),
+        **_stop(pieces),
         "usage": messages_usage(completion.get("usage") or {}),
     }
 
@@ -107,7 +107,7 @@ class EventsOfChunks:
         events = [event for piece in self._pieces.finish() for event in _events(piece)]
         delta = {
             "type": "message_delta",
-            "delta": _stop(self._pieces.ending),
+            "delta": _stop(self._pieces),
             "usage": messages_usage(self._pieces.usage or usage),
         }
         return [*events, ("message_delta", delta), ("message_stop", {"type": "message_stop"})]
@@ -131,13 +131,14 @@ def _head(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": message_id, "type": "message", "role": "assistant", "model": answer.get("model")}
 
 
-def _stop(ending: Mapping[str, Any]) -> dict[str, Any]:
-    native = ending.get("native_finish_reason")
-    reason = (
-        native
-        if native in FINISH_REASONS
-        else _STOP_REASONS.get(str(ending.get("finish_reason")), "end_turn")
-    )
+def _stop(pieces: Pieces) -> dict[str, Any]:
+    """Why the model stopped. A call ends it for a tool, though OpenAI says `stop` where one was demanded."""
+    ending = pieces.ending
+    reason = ending.get("native_finish_reason")
+    if reason not in FINISH_REASONS:
+        reason = _STOP_REASONS.get(str(ending.get("finish_reason")), "end_turn")
+        if reason == "end_turn" and any(block.kind in ("call", "custom") for block in pieces.blocks):
+            reason = "tool_use"
     stop = {"stop_reason": reason, "stop_sequence": ending.get("stop_sequence")}
     return stop | ({"stop_details": ending["stop_details"]} if ending.get("stop_details") else {})
 

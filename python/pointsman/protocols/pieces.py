@@ -143,12 +143,19 @@ def _said(delta: Mapping[str, Any]) -> Iterator[_Said]:
         yield from map(_thought, details)
     elif thought := delta.get("reasoning_content") or delta.get("reasoning"):
         yield "thought", 0, {}, str(thought), ""
-    if content := delta.get("content"):
+    if content := _text(delta.get("content")):
         yield "text", None, {}, content, ""
     if refusal := delta.get("refusal"):
         yield "refusal", None, {}, refusal, ""
     for place, call in enumerate(delta.get("tool_calls") or ()):
         yield _called(call, place)
+
+
+def _text(content: Any) -> str:
+    """Content as a text: some servers give it in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
 
 
 def _thought(detail: Mapping[str, Any]) -> _Said:

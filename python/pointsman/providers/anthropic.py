@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import orjson
 
 from pointsman.protocols.anthropic_answers import ChunksOfEvents, completion_of_message
 from pointsman.protocols.anthropic_requests import messages_of_chat
+from pointsman.protocols.fields import refused
 from pointsman.providers.answers import embedded_error, error_of, parsed, passed_on, secrets_of, usage_of
 from pointsman.providers.event_stream import EventStream
 from pointsman.providers.provider import ProviderReply, written
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from pointsman.errors import ProviderError
+    from pointsman.errors import ProviderError, RequestError
     from pointsman.providers.provider import ProviderCall, ProviderSettings
     from pointsman.providers.transport import HttpStream, Transport
 
@@ -39,6 +41,10 @@ _STATUSES = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+# What newer models say of parameters that older ones take.
+_UNSUPPORTED = re.compile(
+    r"\b(temperature|top_p|top_k)\b[^.]*\b(?:deprecated|permitted|supported|unsupported)"
+)
 # A page of the list of models.
 _MAX_MODELS = 1000
 
@@ -125,8 +131,13 @@ class AnthropicProvider:
             error = {**error, "status": _STATUSES[error["type"]]}
         return embedded_error(self.name, error, self._secrets)
 
-    def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        return error_of(self.name, status, headers, body, secrets=self._secrets)
+    def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError | RequestError:
+        error = error_of(self.name, status, headers, body, secrets=self._secrets)
+        said = _UNSUPPORTED.search(str((error.body or {}).get("message"))) if status == 400 else None
+        if said is None:
+            return error
+        # Another deployment may take it, as with what no model of Anthropic's does.
+        return refused(said[1], "this model takes none; drop it, or choose a model elsewhere")
 
 
 class _AnthropicStream(EventStream):

@@ -40,7 +40,7 @@ class EventStream:
         self,
         name: str,
         context: AbstractAsyncContextManager[HttpStream],
-        error: Callable[[int, dict[str, str], bytes], ProviderError],
+        error: Callable[[int, dict[str, str], bytes], Exception],
         check_whole: Callable[[int, bytes], object],
     ) -> None:
         self._name = name
