@@ -1,6 +1,7 @@
 """Installs what the tests marked `real` need into the checkout's `.realparts/`; quick when it is all there.
 
-A small model with its server, and the older major version of the `openai` client that frameworks resolve.
+A small model with its server, the older major version of the `openai` client that frameworks resolve, and
+`llmock`, which misbehaves as providers do and judges its clients.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pointsman.cli.demo.realmodel import RealModelUnavailable, install
 
 DIRECTORY = Path(__file__).parent.parent / ".realparts"
 OLD_CLIENT = "openai==2.54.0"
+LLMOCK = "llmock==0.2.2"
 
 
 def old_client_python(directory: Path = DIRECTORY) -> Path:
@@ -20,16 +22,20 @@ def old_client_python(directory: Path = DIRECTORY) -> Path:
     return directory / "openai2-venv" / "bin" / "python"
 
 
-def _install_old_client() -> None:
-    python = old_client_python()
-    ready = python.parent.parent / f".{OLD_CLIENT}"
+def llmock_command(directory: Path = DIRECTORY) -> Path:
+    """The program that serves llmock."""
+    return directory / "llmock-venv" / "bin" / "llmock"
+
+
+def _install(requirement: str, environment: Path) -> None:
+    """Install a package into an environment of its own, unless it is there."""
+    ready = environment / f".{requirement}"
     if ready.exists():
         return
-    print(f"installing {OLD_CLIENT}", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", python.parent.parent], check=True)
-    subprocess.run(
-        [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", OLD_CLIENT], check=True
-    )
+    print(f"installing {requirement}", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*pip, requirement], check=True)
     ready.touch()
 
 
@@ -37,7 +43,8 @@ def main() -> int:
     """Install all; exit status 1 when something cannot be had."""
     try:
         install(DIRECTORY, lambda line: print(line, flush=True))
-        _install_old_client()
+        _install(OLD_CLIENT, old_client_python().parent.parent)
+        _install(LLMOCK, llmock_command().parent.parent)
     except (RealModelUnavailable, subprocess.CalledProcessError) as error:
         print(f"real parts: {error}", file=sys.stderr)
         return 1
