@@ -72,6 +72,9 @@ SECONDS ?= 600
 fuzz: ## feed random bytes to whatever reads them, SECONDS each (needs a nightly compiler)
 	fuzz/run.sh $(SECONDS)
 
+soak: build ## clients and providers that misbehave for SECONDS: nothing lost, leaked or left unanswered
+	$(BIN)/python benches/soak/run.py --seconds $(SECONDS)
+
 axes: build ## train the task classifier anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check scipy
 	$(BIN)/python tools/axes/train.py
@@ -94,4 +97,4 @@ format: $(VENV)/.ready ## format all code
 	cargo fmt --all
 	$(BIN)/ruff format
 
-.PHONY: help build demo test lint realparts conformance bench bench-cache callgrind peers fuzz axes wheel format
+.PHONY: help build demo test lint realparts conformance bench bench-cache callgrind peers fuzz soak axes wheel format
