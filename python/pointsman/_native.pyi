@@ -162,6 +162,12 @@ class Decision:
     @property
     def predicted_ttft_p95_ms(self) -> float: ...
     @property
+    def output_tokens_p50(self) -> float:
+        """Median of the output tokens of one answer of the chosen deployment, reasoning included."""
+    @property
+    def output_tokens_p90(self) -> float:
+        """Their 90th percentile."""
+    @property
     def baseline_deployment(self) -> str:
         """Deployment of the baseline model that `baseline_cost_usd` is priced at."""
     @property

@@ -47,6 +47,8 @@ OUTSIDE = {
     "yaml": {"config", "cli", "gateway"},
     "pyreqwest": {"providers"},
     "httpx": {"providers", "cli"},
+    "prometheus_client": {"observe"},
+    "opentelemetry": {"observe"},
     "sqlalchemy": {"store"},
 }
 

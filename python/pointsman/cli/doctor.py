@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import anyio
@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 
 from pointsman import _native
+from pointsman.cli.doctor_gateway import watched
+from pointsman.cli.finding import Finding
 from pointsman.cli.options import ConfigOption, JsonOption, config_path
 from pointsman.errors import ConfigError, ProviderError
 from pointsman.providers import build_provider
@@ -26,25 +28,10 @@ if TYPE_CHECKING:
     from pointsman.registry import Registry
 
 _MARKS = {"ok": "[green]ok[/green]  ", "warn": "[yellow]warn[/yellow]", "fail": "[red]FAIL[/red]"}
-_GATEWAY_PACKAGES = ("starlette", "uvicorn", "uvloop", "httptools", "watchfiles")
+_GATEWAY_PACKAGES = (
+    "starlette", "uvicorn", "uvloop", "httptools", "watchfiles", "prometheus_client", "opentelemetry.trace"
+)  # fmt: skip
 _REACH_WITHIN_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at.
-
-    Attributes:
-        check: What was looked at.
-        state: `ok`, `warn` (works, but look), or `fail`.
-        seen: What was found.
-        remedy: What to do; empty when all is well.
-    """
-
-    check: str
-    state: Literal["ok", "warn", "fail"]
-    seen: str
-    remedy: str = ""
 
 
 def doctor(
@@ -58,6 +45,7 @@ def doctor(
     registry = _load(path, findings)
     if registry is not None:
         findings.append(_cache(registry))
+        findings += watched(registry)
         findings.append(_signals(registry))
         findings += [_key(settings) for settings in registry.providers]
         if not offline:
@@ -75,7 +63,7 @@ def _native_build() -> Finding:
 
 
 def _gateway_extra() -> Finding:
-    missing = [name for name in _GATEWAY_PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [name for name in _GATEWAY_PACKAGES if not _is_there(name)]
     if not missing:
         return Finding("gateway packages", "ok", "all there")
     return Finding(
@@ -84,6 +72,13 @@ def _gateway_extra() -> Finding:
         f"missing: {', '.join(missing)}",
         "pip install 'pointsman[gateway]' to serve",
     )
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is not there
+        return False
 
 
 def _load(path: Path | None, findings: list[Finding]) -> Registry | None:

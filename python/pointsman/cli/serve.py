@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pointsman.cli.options import ConfigOption, config_path
+from pointsman.observe.logs import LogFormat, set_up_logging
 
 if TYPE_CHECKING:
     import uvicorn
@@ -31,6 +31,9 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to bind; default server.port.", min=0, max=65535)
     ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Text, or JSON: an object a line, and a line a request.")
+    ] = LogFormat.TEXT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, then exit.")] = False,
 ) -> None:
     """Serve the OpenAI-compatible gateway."""
@@ -44,9 +47,7 @@ def serve(
         raise typer.Exit(1) from None
     from pointsman.router import Router, load_registry
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # It logs every change it sees; a log file beside the config would then be a change without end.
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+    set_up_logging(log_format)
     path = config_path(config)
     registry = load_registry(path)
     source = str(path) if path else "the environment"

@@ -26,8 +26,17 @@ from pointsman.gateway.embeddings import EmbeddingsEndpoint
 from pointsman.gateway.guard import Guard, key_of
 from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
+from pointsman.gateway.metrics import (
+    FEEDBACK_PATH,
+    count_refused,
+    counting_feedback,
+    metrics_of,
+    metrics_routes,
+)
 from pointsman.gateway.openapi import description_route
 from pointsman.gateway.responses import ResponsesEndpoint
+from pointsman.observe.logs import LogObserver
+from pointsman.observe.tracing import OpenTelemetryObserver, in_trace
 from pointsman.registry.reload import ConfigWatcher
 from pointsman.router import Router
 from pointsman.router.fields import nearest
@@ -81,6 +90,7 @@ def create_app(
             Route("/v1/certificates", _certificates, methods=["GET"]),
             *cache_routes(),
             *limit_routes(),
+            *metrics_routes(),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", _ready, methods=["GET"]),
             description_route(),
@@ -106,10 +116,14 @@ class _Gateway:
         if refusal is None:
             if scope["type"] == "http" and (key := key_of(scope)) is not None and has_rates(key):
                 send = with_rates(send, scope["state"]["router"].admission, key)
-            await (endpoint or self._app)(scope, receive, send)
+            if scope.get("path") == FEEDBACK_PATH:
+                send = counting_feedback(send, scope)
+            with in_trace(scope.get("headers", ())):
+                await (endpoint or self._app)(scope, receive, send)
         elif endpoint is not None:
             await endpoint.refuse(scope, receive, send, refusal)
         else:
+            count_refused(scope, refusal.code)
             await failed(refusal)(scope, receive, send)
 
 
@@ -120,6 +134,9 @@ class _Life:
         self._router = router
         self._config = config
         self._guard = guard
+        self._metrics = metrics_of(router)
+        for observer in (self._metrics, OpenTelemetryObserver(), LogObserver()):
+            router.add_observer(observer)
         self._owns_router = owns_router
 
     @contextlib.asynccontextmanager
@@ -142,6 +159,7 @@ class _Life:
                 "router": self._router,
                 "watcher": watcher,
                 "guard": self._guard,
+                "metrics": self._metrics,
                 "started_s": int(time.time()),
             }
         finally:

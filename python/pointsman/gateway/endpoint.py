@@ -10,6 +10,7 @@ from pointsman.gateway.asgi import ClientGone, read_cache_control, read_headers,
 from pointsman.gateway.failure import Failure, ShuttingDown
 from pointsman.gateway.guard import key_of
 from pointsman.gateway.headers import failure_headers
+from pointsman.gateway.metrics import count_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,8 @@ class Exchange:
     async def fail(self, error: Exception) -> None:
         """Answer an error, unless an answer has begun."""
         failure = Failure.of(error, self.decision.decision_id if self.decision else None)
+        if self.decision is None:
+            count_refused(self.scope, failure.body["error"]["code"])
         if not self.has_begun:
             overhead_us = self.elapsed_us - failure.upstream_ms * 1e3
             headers = failure_headers(failure, self.decision, overhead_us)

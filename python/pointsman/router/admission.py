@@ -11,7 +11,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import LimitExceeded
 from pointsman.router.estimate import likely_nano_usd, likely_tokens
@@ -350,21 +350,25 @@ class Admission:
                 ]
         return headers
 
-    def status(self, key: Key | None) -> list[dict[str, object]]:
+    def status(self, key: Key | None) -> list[dict[str, Any]]:
         """The budgets that hold for a key: what is used, the limit, the price, when it resets."""
-        now_s = self.clock()
-        return [
-            {
-                "scope": limit.claim.account.scope,
-                "window": str(limit.claim.account.window),
-                "used_usd": self.accounts.used_nano_usd(limit.claim.account) / 1e9,
-                "limit_usd": limit.claim.limit_nano_usd / 1e9,
-                "price": limit.pace.price,
-                "resets_at_s": limit.claim.account.resets_at_s(now_s),
-            }
-            for limit in self._limits_of(key)
-            if _may_see(limit.claim, key)
-        ]
+        return [self._shown(limit) for limit in self._limits_of(key) if _may_see(limit.claim, key)]
+
+    def standing(self) -> list[dict[str, Any]]:
+        """As `status`, the budgets the config names: the total and those of tenants."""
+        shared = self._limits_of(None)
+        return [self._shown(limit) for limits in (shared, *self._by_tenant.values()) for limit in limits]
+
+    def _shown(self, limit: Limit) -> dict[str, Any]:
+        account = limit.claim.account
+        return {
+            "scope": account.scope,
+            "window": str(account.window),
+            "used_usd": self.accounts.used_nano_usd(account) / 1e9,
+            "limit_usd": limit.claim.limit_nano_usd / 1e9,
+            "price": limit.pace.price,
+            "resets_at_s": account.resets_at_s(self.clock()),
+        }
 
 
 def _may_see(claim: Claim, key: Key | None) -> bool:

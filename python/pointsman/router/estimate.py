@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from pointsman._native import Catalog, Decision
     from pointsman.types import Request
 
-_LENGTHS = re.compile(rb'"output_tokens":\{"p50":([\d.e+-]+),"p90":([\d.e+-]+)')
 _Z_90, _Z_95 = 1.2816, 1.6449
 # Token counts of inputs are exact for some models and estimates for others; chosen.
 _INPUT_SHARE, _INPUT_TOKENS = 1.15, 16
@@ -25,8 +23,7 @@ def likely_tokens(decision: Decision, request: Request) -> tuple[int, int]:
     caller allows, times the answers asked for.
     """
     n_input = math.ceil(decision.n_input_tokens * _INPUT_SHARE) + _INPUT_TOKENS
-    found = _LENGTHS.search(decision.to_json())
-    p50, p90 = (max(float(number), 1.0) for number in found.groups()) if found else (1.0, 1.0)
+    p50, p90 = max(decision.output_tokens_p50, 1.0), max(decision.output_tokens_p90, 1.0)
     n_output = math.ceil(p50 * (p90 / p50) ** (_Z_95 / _Z_90))
     if request.max_output_tokens is not None:
         n_output = min(n_output, request.max_output_tokens)

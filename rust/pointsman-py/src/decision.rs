@@ -137,6 +137,16 @@ impl PyDecision {
     }
 
     #[getter]
+    fn output_tokens_p50(&self) -> f64 {
+        self.0.predicted().output_tokens.p50
+    }
+
+    #[getter]
+    fn output_tokens_p90(&self) -> f64 {
+        self.0.predicted().output_tokens.p90
+    }
+
+    #[getter]
     fn baseline_deployment(&self) -> &str {
         &self.0.baseline().name
     }
