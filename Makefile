@@ -50,6 +50,7 @@ conformance: build ## every client library and 200 generated requests an endpoin
 bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_import.py
 	$(BIN)/python benches/bench_cached.py
+	$(BIN)/python benches/bench_observers.py
 	$(BIN)/pointsman bench decide
 	$(BIN)/pointsman bench cache --quick
 	$(BIN)/python benches/bench_http_clients.py

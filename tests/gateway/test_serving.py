@@ -15,6 +15,7 @@ import yaml
 
 from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
 from pointsman.keys import KeyFolder
+from pointsman.spend import Accounts
 
 from .conftest import config
 
@@ -126,6 +127,19 @@ def test_with_keys_it_may_bind_any_host(config_file, tmp_path):
     assert "pointsman keys create" in refused.stderr
     KeyFolder(tmp_path / "keys").create(tenant="a")
     assert run("--config", str(path), "--host", "0.0.0.0", "--dry-run").returncode == 0
+
+
+def test_a_second_process_on_one_budget_is_refused_in_words(tmp_path):
+    path = tmp_path / "budgets.yaml"
+    budgets = {"path": str(tmp_path / "spend"), "total": {"usd": 1, "period": "day"}}
+    path.write_text(yaml.safe_dump(config() | {"budgets": budgets}))
+    accounts = Accounts(tmp_path / "spend", time.time)
+    accounts.open()
+    done = run("--config", str(path), "--port", "0")
+    assert done.returncode == 1
+    assert "another process counts its spending here" in done.stderr
+    assert "Traceback" not in done.stderr
+    accounts.close()
 
 
 def test_a_taken_port_is_named(config_file, served):

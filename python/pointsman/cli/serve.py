@@ -58,6 +58,7 @@ def serve(
     if dry_run:
         print(f"{source}: {len(registry.catalog)} deployments; would serve http://{host}:{settings.port}/v1")
         return
+    app.open()
     listener = _bind(host, settings.port)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the application listens to it

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from pointsman.gateway.endpoint import RoutedEndpoint
     from pointsman.registry import Registry
@@ -56,7 +56,7 @@ CONFIG_VARIABLE = "POINTSMAN_CONFIG"
 
 def create_app(
     config: str | Path | Mapping[str, Any] | None = None, *, router: Router | None = None
-) -> ASGIApp:
+) -> Gateway:
     """Make the gateway as an ASGI application.
 
     Args:
@@ -98,18 +98,33 @@ def create_app(
         exception_handlers={HTTPException: _http_failure},
         lifespan=life.lifespan,
     )
-    return _Gateway(app, hot, guard)
+    app.state.gateway = gateway = Gateway(app, hot, guard, served)
+    return gateway
 
 
-class _Gateway:
+class Gateway:
     """The application; hot paths are reached past Starlette's router and middleware (16 µs a request)."""
 
-    def __init__(self, app: Starlette, hot: Mapping[str, RoutedEndpoint], guard: Guard) -> None:
+    def __init__(
+        self, app: Starlette, hot: Mapping[str, RoutedEndpoint], guard: Guard, router: Router
+    ) -> None:
         self._app = app
         self._hot = hot
         self._guard = guard
+        self._router = router
+
+    def open(self) -> None:
+        """Take what only one process may have; done by itself when the server starts.
+
+        Raises:
+            ConfigError: Another process counts spending where this one is to.
+        """
+        self._router.admission.open()
+        if self._guard.has_budgets:
+            self._router.admission.accounts.open()  # now, not with the first request of such a key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
         endpoint = self._hot.get(scope.get("path", "")) if scope.get("method") == "POST" else None
         # Here, before any route: none can be added that forgets to ask for the key.
         refusal = self._guard.admit(scope) if scope["type"] == "http" else None
@@ -150,9 +165,7 @@ class _Life:
         if hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread():
             reload = watcher.request_reload if watcher else _nothing_to_reload
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
-        self._router.admission.open()
-        if self._guard.has_budgets:
-            self._router.admission.accounts.open()  # another process on them: now, not with a request
+        app.state.gateway.open()
         self._guard.start()
         try:
             yield {
