@@ -54,7 +54,7 @@ def standing(router: Router) -> dict[str, Any]:
     told: dict[str, Any] = {
         "info": {(pointsman.__version__, catalog.version): 1},
         "deployments": len(catalog),
-        "deployment_state": {(name, state): 1 for name, state in router.health_states().items()},
+        "deployment_state": {(each.deployment, each.state): 1 for each in router.deployments()},
     }
     if router.cache is not None:
         stats = router.cache.core.stats()

@@ -373,11 +373,6 @@ class Router:
         if self._signals is not None:
             self._observers.add(self._signals)
 
-    def health_states(self) -> dict[str, str]:
-        """The state of each deployment now, in one word."""
-        states = orjson.loads(self._core.health(now_s=time.time()))
-        return {each["deployment"]: each["state"] for each in states}
-
     # ---- limits
 
     @property
