@@ -69,6 +69,14 @@ peers: build ## decide the same prompts with LiteLLM and semantic-router, in one
 	$(PEERS) -m pip install -r benches/peers/requirements.txt || echo "peers: some are not installable here"
 	PYTHONPATH=python $(PEERS) -W ignore benches/peers/run.py
 
+GATEWAYS := benches/peers/.gateways
+peer-gateways: build ## what a request costs through us, LiteLLM, Portkey and TensorZero, in one run (installs them)
+	$(PY) -m venv $(GATEWAYS)/venv
+	$(GATEWAYS)/venv/bin/python -m pip install -r benches/peers/gateways.txt || echo "peers: some are not installable here"
+	npm install --no-audit --no-fund --silent --prefix $(GATEWAYS) @portkey-ai/gateway@1.15.2 || echo "peers: no Portkey"
+	$(BIN)/python benches/peers/gateways.py
+.PHONY: peer-gateways
+
 SECONDS ?= 600
 fuzz: ## feed random bytes to whatever reads them, SECONDS each (needs a nightly compiler)
 	fuzz/run.sh $(SECONDS)

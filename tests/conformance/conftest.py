@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -36,19 +38,23 @@ def simulator() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def gateway(simulator: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of `pointsman serve`, as a user starts it, in front of the simulator."""
-    import yaml
-
-    config: Path = tmp_path_factory.mktemp("conformance") / "pointsman.yaml"
-    config.write_text(yaml.safe_dump(gateway_config(simulator.simulation.script, simulator.address)))
-    port = free_port()
+@contextmanager
+def serving_gateway(config: dict[str, Any]) -> Iterator[str]:
+    """Address of `pointsman serve`, as a user starts it."""
     with Children() as children:
-        serve = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]
+        path, port = children.directory / "pointsman.yaml", free_port()
+        path.write_text(json.dumps(config))  # JSON is YAML
+        serve = [sys.executable, "-m", "pointsman", "serve", "--config", str(path), "--port", str(port)]
         child = children.start("gateway", serve)
         wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 60)
         yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def gateway(simulator: Server) -> Iterator[str]:
+    """Address of a gateway in front of the simulator."""
+    with serving_gateway(gateway_config(simulator.simulation.script, simulator.address)) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,16 @@ class Client:
         return self.script.endswith(".mjs")
 
     def command(self) -> list[str]:
-        """The command that runs the script; installs the client if it is not there.
+        """The command that runs the script; installs the client if it is not there. Errors as `installed`."""
+        home = self.installed()
+        if self.is_node:
+            for source in SCRIPTS.glob("*.mjs"):  # Node looks for packages beside the script
+                shutil.copy(source, home)
+            return ["node", str(home / self.script)]
+        return [str(home / "bin" / "python"), str(SCRIPTS / self.script)]
+
+    def installed(self) -> Path:
+        """The folder of the environment, made if it is not there.
 
         Raises:
             NotInstallable: No registry, or no Node.
@@ -52,11 +61,7 @@ class Client:
             home.mkdir(parents=True)
             self._install(home)
             ready.touch()
-        if self.is_node:
-            for source in SCRIPTS.glob("*.mjs"):  # Node looks for packages beside the script
-                shutil.copy(source, home)
-            return ["node", str(home / self.script)]
-        return [str(home / "bin" / "python"), str(SCRIPTS / self.script)]
+        return home
 
     def _install(self, home: Path) -> None:
         steps = [["npm", "install", "--no-audit", "--no-fund", "--silent", *self.packages]]
@@ -93,3 +98,9 @@ CLIENTS = [
     Client("ai-sdk-openai", (*AI_SDK, "@ai-sdk/openai@4.0.118"), "ai_sdk_openai.mjs", RESPONSES),
     Client("ai-sdk-anthropic", (*AI_SDK, "@ai-sdk/anthropic@4.0.105"), "ai_sdk_anthropic.mjs", MESSAGES),
 ]
+AIMOCK = Client("aimock", ("@copilotkit/aimock@1.43.0",), "aimock.mjs")
+"""A server of canned answers whose chaos is set while it runs; made by others."""
+SUITE_VERSION = "3.57.0"
+SUITE_PACKAGES = "pytest pytest-asyncio respx dirty-equals httpx rich nest_asyncio inline-snapshot aiohttp"
+SUITE = Client("openai-suite", (f"openai=={SUITE_VERSION}", *SUITE_PACKAGES.split()), "-")
+"""What openai-python's own tests need."""
