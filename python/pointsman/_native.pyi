@@ -475,6 +475,20 @@ class Core:
         """
     def floors(self) -> bytes:
         """What is certified of quality floors and what was found broken, by slice: a JSON list, UTF-8."""
+    def prefer(self, chosen: Outcome, rejected: Outcome, *, now_s: float, weight: float = 1.0) -> None:
+        """Learn that one answer was preferred to another, of the same request or of two (Bradley-Terry).
+
+        Says which model is better, not how good either is. Two deployments of one model teach nothing.
+
+        Args:
+            chosen: The better one; only deployment, labels, task, input tokens and features are read.
+            rejected: The other.
+            now_s: Unix time, seconds.
+            weight: What it counts for, in [0, 100].
+
+        Raises:
+            InvalidInput, UnknownName: As `observe`; nothing is learned then.
+        """
     def save(self) -> bytes:
         """All that was learned: versioned, with a checksum, matched to a catalog by names."""
     def load(self, data: bytes) -> None:

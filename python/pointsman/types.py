@@ -238,6 +238,9 @@ class Outcome:
             grade teaches and can raise an alarm, but no quality floor is certified by it.
         predicted_quality: The decision's `predicted_quality`, where the decision itself is gone; without
             either it is predicted anew.
+        weight: What the reward counts for, in [0, 100]; more than 1 where such grades seldom come.
+        replaces: The reward that was learned of this answer before, with the same weight; `reward` takes its
+            place.
     """
 
     deployment: str
@@ -259,6 +262,8 @@ class Outcome:
     reward: float | None = None
     audit_share: float | None = None
     predicted_quality: float | None = None
+    weight: float = 1.0
+    replaces: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,28 +175,6 @@ def test_feedback_that_a_hit_was_wrong_deletes_it(gateway):
     assert (good.status_code, good.json()["is_deleted"]) == (200, False)
 
 
-WRONG_FEEDBACK = [
-    ({"value": False}, 400, "give one of decision_id, response_id, entry_id, got none"),
-    ({"decision_id": "d", "entry_id": "e", "value": False}, 400, "got decision_id and entry_id"),
-    ({"decision_id": "d"}, 400, "value must be true, false or a number in [0, 1]"),
-    ({"decision_id": "d", "value": 2}, 400, "got 2"),
-    ({"decision_id": "d", "value": {"chosen": "a", "rejected": "b"}}, 400, "got an object"),
-    ({"decision_id": "d", "value": True, "nme": "x"}, 400, "did you mean name?"),
-    ({"decision_id": "d", "value": True, "source": 3}, 400, "source must be a non-empty string"),
-    ({"decision_id": 7, "value": True}, 400, "decision_id must be a non-empty string"),
-    ({"decision_id": "dec_0", "value": True}, 404, "no recent answer from the cache"),
-    ([], 400, "the body must be a JSON object, got a list"),
-]
-
-
-@pytest.mark.parametrize(("body", "status", "message"), WRONG_FEEDBACK)
-def test_wrong_feedback_is_named(gateway, body, status, message):
-    reply = httpx.post(gateway.url + "/v1/feedback", json=body)
-    assert reply.status_code == status
-    assert message in reply.json()["error"]["message"]
-    assert reply.headers["x-pointsman-cache"] == "none"
-
-
 WRONG_CALLS = [
     ("GET", "/v1/cache/entries?limit=0", None, 400, "limit must be an integer in [1, 1000]"),
     ("GET", "/v1/cache/entries?limit=many", None, 400, "limit must be an integer"),

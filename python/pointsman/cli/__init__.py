@@ -18,7 +18,9 @@ from pointsman.cli.demo import demo
 from pointsman.cli.doctor import doctor
 from pointsman.cli.eval import evaluate, train
 from pointsman.cli.eval_cache import eval_cache
+from pointsman.cli.explain import explain
 from pointsman.cli.export import export
+from pointsman.cli.feedback import feedback
 from pointsman.cli.floors import floors
 from pointsman.cli.keys import keys_app
 from pointsman.cli.models import models_app
@@ -42,6 +44,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
 app.command()(simulate)
+app.command()(explain)
+app.command()(feedback)
 app.command()(export)
 app.command()(floors)
 app.command()(doctor)

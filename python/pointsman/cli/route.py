@@ -92,7 +92,11 @@ def _show(decision_json: bytes, as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(decision_json + b"\n")
         return
-    decision = orjson.loads(decision_json)
+    show_decision(orjson.loads(decision_json))
+
+
+def show_decision(decision: dict[str, Any]) -> None:
+    """Print a Decision of the HTTP contract for people."""
     console = Console()
     console.print(_profile_line(decision["task_profile"]))
     console.print(_candidates_table(decision))

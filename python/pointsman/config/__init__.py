@@ -4,6 +4,7 @@ from pointsman.config.cache import CacheSettings
 from pointsman.config.environment import config_from_environment
 from pointsman.config.keys import AllowanceSettings, BudgetsSettings, KeySettings
 from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
+from pointsman.config.learning import LearningSettings
 from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
 from pointsman.config.schema import (
@@ -35,6 +36,7 @@ __all__ = [
     "KeySettings",
     "KnownProvider",
     "LatencySettings",
+    "LearningSettings",
     "LimitSettings",
     "ModelSettings",
     "Origin",

@@ -24,6 +24,7 @@ from pointsman.config.cache import CacheSection
 from pointsman.config.health import HealthSection, HealthSettings, RetrySection, RetrySettings
 from pointsman.config.keys import BudgetsSection, KeySection
 from pointsman.config.known import KNOWN_PROVIDERS
+from pointsman.config.learning import LearningSection, LearningSettings
 from pointsman.config.problems import Origin
 from pointsman.config.settings import Settings, empty_if_null, null_entries_to_empty
 from pointsman.config.signals import SignalSection
@@ -520,6 +521,11 @@ class Config(Settings):
         default=None,
         description="a mapping of budgets",
         examples=["{total: {usd: 500, period: month}}"],
+    )
+    learning: LearningSection = Field(
+        default_factory=LearningSettings,
+        description="a mapping of learning settings",
+        examples=["{state: learned.state}"],
     )
     baseline_model: str | None = Field(
         default=None, description="the name of a model under `models`", examples=["gpt-4o"]

@@ -19,10 +19,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from pointsman.errors import RequestError
-from pointsman.gateway.cache import cache_routes, failed
+from pointsman.gateway.cache import cache_routes
 from pointsman.gateway.chat import ChatEndpoint, RouteEndpoint
+from pointsman.gateway.decisions import decision_routes
 from pointsman.gateway.deployments import deployments
 from pointsman.gateway.embeddings import EmbeddingsEndpoint
+from pointsman.gateway.feedback import feedback_routes
 from pointsman.gateway.guard import Guard, key_of
 from pointsman.gateway.limits import has_rates, limit_routes, with_rates
 from pointsman.gateway.messages import CountTokensEndpoint, MessagesEndpoint
@@ -34,6 +36,7 @@ from pointsman.gateway.metrics import (
     metrics_routes,
 )
 from pointsman.gateway.openapi import description_route
+from pointsman.gateway.plain import failed
 from pointsman.gateway.responses import ResponsesEndpoint
 from pointsman.observe.logs import LogObserver
 from pointsman.observe.tracing import OpenTelemetryObserver, in_trace
@@ -91,6 +94,8 @@ def create_app(
             *cache_routes(),
             *limit_routes(),
             *metrics_routes(),
+            *decision_routes(),
+            *feedback_routes(),
             Route("/health/live", _live, methods=["GET"]),
             Route("/health/ready", _ready, methods=["GET"]),
             description_route(),

@@ -22,6 +22,7 @@ from pointsman.errors import (
     PointsmanError,
     ProviderError,
     RequestError,
+    StoreUnavailable,
 )
 
 _LOG = logging.getLogger("pointsman.gateway")
@@ -89,6 +90,8 @@ class Failure:
             return Failure(400, _body(str(error), "caller_invalid_request", _param(str(error)), decision_id))
         if isinstance(error, ShuttingDown):
             return Failure(503, _body(str(error), "pointsman_shutting_down", None, decision_id))
+        if isinstance(error, StoreUnavailable):
+            return Failure(503, _body(str(error), "pointsman_store_unavailable", None, decision_id), 1)
         if isinstance(error, PointsmanError) and not isinstance(error, ConfigError):
             return Failure(500, _body(str(error), "pointsman_error", None, decision_id))
         _LOG.error("request failed inside pointsman (decision %s)", decision_id, exc_info=error)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Config,
         DeploymentSettings,
         KeySettings,
+        LearningSettings,
         ServerSettings,
         SignalSettings,
         StoreSettings,
@@ -83,6 +84,11 @@ class Registry:
     def budgets(self) -> BudgetsSettings | None:
         """What requests may cost together; `None`: there is no such limit."""
         return self.config.budgets
+
+    @property
+    def learning(self) -> LearningSettings:
+        """Where what was learned is kept."""
+        return self.config.learning
 
     @property
     def deployments(self) -> tuple[DeploymentSettings, ...]:

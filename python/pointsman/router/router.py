@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
@@ -50,6 +51,7 @@ from pointsman.router.wiring import (
     baseline_usd,
     call_of,
     costs_usd,
+    decision_answer_id,
     discarded_usd,
     ends_cut,
     estimated_usage,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from pointsman.execution.cascade import Discarded
     from pointsman.execution.gate import DeploymentState, HealthEvent
     from pointsman.keys import Key
+    from pointsman.learning.feedback import FeedbackTaken
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
     from pointsman.store.store import DecisionStore
@@ -112,7 +115,7 @@ class Router:
         self._cache = open_cache(registry.cache)
         self._admission = Admission(registry)
         self._observers = Observers()
-        self._ledger = Ledger(registry)
+        self._ledger = Ledger(self._core, registry)
         self._observers.add(self._ledger)
         self._plans = Plans()
         self._signals: RewardObserver | None = None
@@ -269,6 +272,7 @@ class Router:
             await self._leave(wiring)
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
         reply.body["model"] = target.model
+        reply.body["id"] = decision_answer_id(decision)  # feedback is given by either
         cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
         cost_usd += discarded_usd(wiring, decision, discarded)
         admitted.settle(cost_usd, usage)
@@ -406,6 +410,58 @@ class Router:
         """What is certified, what was found broken and what still gathers audits: `GET /v1/certificates`."""
         listed: list[dict[str, Any]] = orjson.loads(self._core.floors())
         return listed
+
+    async def feedback(
+        self,
+        decision_id: str | None,
+        value: bool | float | Mapping[str, str],
+        *,
+        name: str = "feedback",
+        source: str = "user",
+        tenant: str | None = None,
+    ) -> FeedbackTaken:
+        """Learn how good an answer was, now or days later.
+
+        Said again by the same `name` and `source`, it replaces what was said before. All that is said of an
+        answer counts as one outcome, by its mean. Of an answer from the cache, the cache learns.
+
+        Args:
+            decision_id: Id of the decision, or of the answer (`chatcmpl-...`). `None` of a preference.
+            value: Good or not, how good in [0, 1], or which was better, `{"chosen": ID, "rejected": ID}`.
+            name: What was judged, such as `thumbs`.
+            source: Who judged.
+            tenant: Only a decision of this tenant; `None`: of any.
+
+        Raises:
+            RequestError: No such decision of that tenant, nobody answered it, or no such value.
+            StoreUnavailable: It is no recent one, and the decision log cannot be read now.
+        """
+        taken = await self._ledger.feedback(decision_id, value, name=name, source=source, tenant=tenant)
+        if not taken.is_hit or taken.grade is None or self._cache is None:
+            return taken
+        hit = self._cache.hit_of(taken.decision_id)
+        if hit is None:
+            return taken
+        self.feedback_cache(taken.decision_id, taken.grade >= 0.5, weight=abs(2 * taken.grade - 1))
+        is_deleted = self._cache.core.get(hit.entry_id) is None
+        return replace(taken, is_learned=True, entry_id=hit.entry_id, is_deleted=is_deleted)
+
+    def reward(
+        self, decision_id: str, value: float, *, name: str, source: str, weight: float = 1.0
+    ) -> FeedbackTaken | None:
+        """A reward for a recent decision of this router has come: as `feedback`, from any thread, at once.
+
+        Args:
+            decision_id: Id of the decision.
+            value: How good the answer was, in [0, 1].
+            name: What was judged.
+            source: Who judged.
+            weight: What it counts beside what else is said of the answer, in [0, 1].
+
+        Returns:
+            What became of it; `None`: the decision is not among the recent ones.
+        """
+        return self._ledger.reward(decision_id, value, name=name, source=source, weight=weight)
 
     # ---- the cache
 

@@ -17,6 +17,7 @@ from pointsman.router.wiring import (
     baseline_usd,
     call_of,
     costs_usd,
+    decision_answer_id,
     delta_bytes,
     discarded_usd,
     ends_cut,
@@ -71,6 +72,7 @@ class CompletionStream:
         self._learner = learner
         self._chat = chat
         self.created_s = time()
+        self._answer_id = decision_answer_id(decision)
         self._started_s = started_s
         self._admit = admit
         self._admitted: Admitted | None = None
@@ -179,6 +181,7 @@ class CompletionStream:
             if choice.get("finish_reason"):
                 self._is_whole = not ends_cut(choice)
         chunk["model"] = self.target.model
+        chunk["id"] = self._answer_id
         self._n_answer_bytes += delta_bytes(chunk)
         if self._recorder is not None:
             self._recorder.add(chunk)

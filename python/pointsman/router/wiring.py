@@ -71,6 +71,11 @@ def targets_of(wiring: Wiring, decision: Decision) -> list[Target]:
     return [wiring.targets[name] for name in decision.ranking if name in wiring.targets]
 
 
+def decision_answer_id(decision: Decision) -> str:
+    """Id of the answer that carries a decision out, in OpenAI's shape."""
+    return f"chatcmpl-{decision.decision_id}"
+
+
 def costs_usd(wiring: Wiring, decision: Decision, by: AnsweredBy, usage: Usage) -> tuple[float, float]:
     """What an answer cost, and what the baseline would have cost for the same tokens; US dollars."""
     return _cost_usd(wiring, by.deployment, usage), baseline_usd(wiring, decision, usage)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from pointsman.errors import ConfigError, StoreUnavailable
 from pointsman.store.database import connect, database_url, migrate
+from pointsman.store.rows import readable
 from pointsman.store.tables import DECISIONS, FEEDBACK
 
 if TYPE_CHECKING:
@@ -84,7 +86,8 @@ def list_decisions(
         query = query.where(key < before)
     newest = DECISIONS.c.decided_at_s.desc(), DECISIONS.c.decision_id.desc()
     with reading(engine) as connection:
-        return [dict(row) for row in connection.execute(query.order_by(*newest).limit(limit)).mappings()]
+        rows = connection.execute(query.order_by(*newest).limit(limit)).mappings().all()
+    return [readable(dict(row)) for row in rows]
 
 
 def scan(engine: sa.Engine, **filters: Any) -> Iterator[Row]:
@@ -111,8 +114,7 @@ def read_log(source: str, **filters: Any) -> Iterator[Row]:
         ConfigError: There is no such database, or it cannot be read.
     """
     url = database_url(source)
-    if url.get_backend_name() == "sqlite" and not _is_file(url.database):
-        raise ConfigError([f"{url.database}: no such decision log; give a database or a folder of an export"])
+    check_exists(url)
     engine = connect(url)
     try:
         migrate(engine)
@@ -125,10 +127,14 @@ def read_log(source: str, **filters: Any) -> Iterator[Row]:
         engine.dispose()
 
 
-def _is_file(path: str | None) -> bool:
-    from pathlib import Path
+def check_exists(url: sa.URL) -> None:
+    """Refuse a SQLite file that is not there: to read must not make one.
 
-    return path is not None and Path(path).is_file()
+    Raises:
+        ConfigError: There is no such file.
+    """
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise ConfigError([f"{url.database}: no such decision log; give a database or a folder of an export"])
 
 
 def _filtered(

@@ -118,8 +118,9 @@ def prompt_hash(body: Mapping[str, Any]) -> str:
 
 
 def readable(row: Mapping[str, Any]) -> Row:
-    """A row as the table above has it: JSON columns parsed."""
-    parsed = {name: None if row[name] is None else orjson.loads(row[name]) for name in _JSON_COLUMNS}
+    """A row as the table above has it, or a part of one: JSON columns parsed."""
+    columns = [name for name in _JSON_COLUMNS if name in row]
+    parsed = {name: None if row[name] is None else orjson.loads(row[name]) for name in columns}
     return {**row, **parsed}
 
 

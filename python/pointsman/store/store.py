@@ -84,6 +84,16 @@ def open_store(settings: StoreSettings | StoreOptions | str) -> DecisionStore:
     return DecisionStore(settings if isinstance(settings, StoreOptions) else options_of(settings))
 
 
+def open_existing(url: str) -> DecisionStore:
+    """The store of a URL, to read from; a SQLite file that is not there is not made.
+
+    Raises:
+        ConfigError: As `open_store`, or there is no such file.
+    """
+    reader.check_exists(database_url(url))
+    return open_store(url)
+
+
 class DecisionStore:
     """The log of decisions, their feedback and learned state in one database. Thread-safe.
 

@@ -188,6 +188,25 @@ impl Router {
         Ok(())
     }
 
+    /// Learns that the answer of one call was preferred to another's (Bradley-Terry, science.md 2.4).
+    ///
+    /// Of the outcomes only deployment, labels, task, input tokens and features are read. Two deployments of one
+    /// model teach nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::observe`]; a weight outside [0, 100]. Nothing is learned then.
+    pub fn prefer<S: AsRef<str>>(
+        &self,
+        chosen: &Outcome<S>,
+        rejected: &Outcome<S>,
+        weight: f64,
+        now_s: f64,
+    ) -> Result<(), Error> {
+        let table = read(&self.table);
+        write(&table.learned).prefer(&table.catalog, chosen, rejected, weight, now_s)
+    }
+
     /// Input tokens of the call that should have been in the deployment's prompt cache.
     fn n_warm_tokens<S>(
         &self,

@@ -130,6 +130,19 @@ impl PyCore {
         PyBytes::new(py, &floors)
     }
 
+    #[pyo3(signature = (chosen, rejected, *, now_s, weight=1.0))]
+    fn prefer(
+        &self,
+        chosen: &Bound<'_, PyAny>,
+        rejected: &Bound<'_, PyAny>,
+        now_s: f64,
+        weight: f64,
+    ) -> PyResult<()> {
+        let (chosen, rejected) = (outcome::extract(chosen)?, outcome::extract(rejected)?);
+        let preferred = self.0.prefer(&chosen, &rejected, weight, now_s);
+        Ok(preferred.map_err(CoreError)?)
+    }
+
     fn save<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let saved = py.detach(|| self.0.save());
         PyBytes::new(py, &saved)

@@ -61,6 +61,10 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
         predicted_quality: number(&get(intern!(py, "predicted_quality"))?, "predicted_quality")?
             .or_else(|| decided.and_then(|one| one.get().predicted_quality_of(&deployment))),
         deployment,
+        weight: get(intern!(py, "weight"))?
+            .extract()
+            .map_err(of_field("weight", "give a number"))?,
+        replaces: number(&get(intern!(py, "replaces"))?, "replaces")?,
     })
 }
 

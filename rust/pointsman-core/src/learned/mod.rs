@@ -5,6 +5,7 @@
 
 mod floors;
 mod outcome;
+mod preference;
 mod speed;
 mod state;
 mod task;
@@ -266,7 +267,15 @@ impl Learned {
                 features: &features,
                 vector: &key,
             };
-            self.qualities.observe(&context, arm, reward, 1.0, now_s)?;
+            let weight = outcome.weight;
+            if let Some(before) = outcome.replaces {
+                let rewards = (before, reward);
+                self.qualities
+                    .revise(&context, arm, rewards, weight, now_s)?;
+                return Ok(());
+            }
+            self.qualities
+                .observe(&context, arm, reward, weight, now_s)?;
             let grade = (predicted, reward);
             let share = outcome.audit_share;
             if let Some(kept) = self.floors.observe(&task, arm, grade, share, now_s)? {

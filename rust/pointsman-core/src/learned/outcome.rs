@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::profile::{Complexity, Domain, Structure};
 use crate::session::SessionPrefix;
 
+/// A reward counts at most for so many: a wrong weight must not drown a year of outcomes.
+pub(super) const MAX_WEIGHT: f64 = 100.0;
+
 /// What came of one call: how long it took, how long the answer was, how good. What is absent is not learned from.
 ///
 /// # Example
@@ -60,6 +63,10 @@ pub struct Outcome<S> {
     pub audit_share: Option<f64>,
     /// The quality predicted of it by the decision; `None`: what is predicted now.
     pub predicted_quality: Option<f64>,
+    /// What the reward counts for, in [0, 100]: 1 for one outcome.
+    pub weight: f64,
+    /// The reward that was learned of the same answer before, with the same weight, and that `reward` replaces.
+    pub replaces: Option<f64>,
 }
 
 impl<S: AsRef<str>> Outcome<S> {
@@ -90,6 +97,8 @@ impl<S: AsRef<str>> Outcome<S> {
             reward: None,
             audit_share: None,
             predicted_quality: None,
+            weight: 1.0,
+            replaces: None,
         }
     }
 
@@ -123,6 +132,10 @@ impl<S: AsRef<str>> Outcome<S> {
         }
         let remedy = "give a quality in [0, 1], or None";
         within("predicted_quality", self.predicted_quality, 1.0, remedy)?;
+        let remedy = "give a weight in [0, 100]";
+        within("weight", Some(self.weight), MAX_WEIGHT, remedy)?;
+        let remedy = "give the reward learned before, in [0, 1], or None";
+        within("replaces", self.replaces, 1.0, remedy)?;
         let n_output_tokens = self.n_output_tokens.map(|n| n as f64);
         within(
             "n_output_tokens",
@@ -166,7 +179,12 @@ impl<S> Outcome<S> {
     }
 }
 
-fn within(field: &str, value: Option<f64>, most: f64, remedy: &str) -> Result<(), Error> {
+pub(super) fn within(
+    field: &str,
+    value: Option<f64>,
+    most: f64,
+    remedy: &str,
+) -> Result<(), Error> {
     match value {
         Some(value) if !(0.0..=most).contains(&value) => Err(Error::invalid(field, value, remedy)),
         _ => Ok(()),

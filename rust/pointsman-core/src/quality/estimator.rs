@@ -337,7 +337,7 @@ impl QualityEstimator {
         Ok(())
     }
 
-    fn parts(&self, residual: f64, belief: Belief, support: Support) -> Parts {
+    pub(super) fn parts(&self, residual: f64, belief: Belief, support: Support) -> Parts {
         let n = self.config.n_neighbour_prior;
         Parts {
             slice: belief.mean,
@@ -346,12 +346,12 @@ impl QualityEstimator {
         }
     }
 
-    fn model(&self, arm: usize) -> Result<usize, LearnError> {
+    pub(super) fn model(&self, arm: usize) -> Result<usize, LearnError> {
         let model = self.arms.model_of().get(arm).copied();
         model.ok_or_else(|| LearnError::invalid("arm", arm, "give the index of an arm"))
     }
 
-    fn check(&self, context: &Context<'_>, now_s: f64) -> Result<(), LearnError> {
+    pub(super) fn check(&self, context: &Context<'_>, now_s: f64) -> Result<(), LearnError> {
         within("now_s", now_s, -1e12, 1e12, "give seconds")?;
         if context.priors.len() != self.n_arms() {
             let got = context.priors.len();

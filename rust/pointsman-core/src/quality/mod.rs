@@ -14,6 +14,7 @@ mod hits;
 mod matrix;
 mod neighbours;
 mod platt;
+mod preference;
 mod registry;
 mod ridge;
 mod settings;

@@ -215,6 +215,28 @@ impl Neighbours {
         self.next = (place + 1) % self.config.n_entries;
     }
 
+    /// Puts a reward in the place of one that a model got on this very vector, if that is still in the ring.
+    pub(crate) fn revise(&mut self, vector: &[f32], model: usize, before: f64, reward: f64) {
+        let Some(codes) = Codes::new(vector) else {
+            return;
+        };
+        let mut hits = Hits::new(self.config.n_neighbours);
+        self.vectors.search(&codes, &mut hits);
+        let places = hits.finish().iter().map(|hit| hit.place() as usize);
+        let same = places.filter(|place| self.vectors.holds(*place, &codes));
+        for place in same.collect::<Vec<usize>>() {
+            let entry = &mut self.entries[place];
+            let mut outcomes = entry.first.iter_mut().chain(&mut entry.others);
+            let is_it = |one: &&mut Outcome| {
+                usize::from(one.model) == model && one.reward.to_bits() == (before as f32).to_bits()
+            };
+            if let Some(outcome) = outcomes.find(is_it) {
+                outcome.reward = reward as f32;
+                return;
+            }
+        }
+    }
+
     fn joins_last(&self, codes: &Codes, outcome: Outcome) -> bool {
         self.vectors.holds(self.last, codes)
             && self.entries.get(self.last).is_some_and(|entry| {

@@ -130,6 +130,36 @@ impl Ridge {
         weight: f64,
         now_s: f64,
     ) -> Result<(), LearnError> {
+        let (weight, error) = self.learn(features, residual, weight, now_s)?;
+        self.noise.0 += weight;
+        self.noise.1 += weight * error * error;
+        Ok(())
+    }
+
+    /// Learns what is no residual that was seen but where one is thought to lie: the noise around them stays as it is.
+    pub(crate) fn lean(
+        &mut self,
+        features: &[f32],
+        residual: f64,
+        weight: f64,
+        now_s: f64,
+    ) -> Result<(), LearnError> {
+        self.learn(features, residual, weight, now_s)?;
+        if self.is_empty() {
+            // The least that makes the model a known one.
+            self.noise = (f64::MIN_POSITIVE, 0.0);
+        }
+        Ok(())
+    }
+
+    /// Moves the coefficients; the weight as of the reference time, and how wrong the prediction was.
+    fn learn(
+        &mut self,
+        features: &[f32],
+        residual: f64,
+        weight: f64,
+        now_s: f64,
+    ) -> Result<(f64, f64), LearnError> {
         self.check(features)?;
         within("residual", residual, -1e3, 1e3, "give at most 1,000")?;
         within("weight", weight, 0.0, 1e6, "give a weight in [0, 1e6]")?;
@@ -137,11 +167,24 @@ impl Ridge {
         self.rebase(now_s);
         let weight = weight * (self.rate_per_s * (now_s - self.reference_s)).exp();
         let error = residual - self.predict(features);
-        self.noise.0 += weight;
-        self.noise.1 += weight * error * error;
         let phi = widened(features);
         self.update(&phi[..self.n_features], residual, error, weight);
-        Ok(())
+        Ok((weight, error))
+    }
+
+    /// Adds `change` to the weighted sum of residuals at `features`, of which an outcome was learned before.
+    pub(crate) fn revise(&mut self, features: &[f32], change: f64, now_s: f64) {
+        let change = change * (self.rate_per_s * (now_s - self.reference_s)).exp();
+        let phi = widened(features);
+        let phi = &phi[..self.n_features];
+        let mut direction = [0.0; MAX_FEATURES];
+        let direction = &mut direction[..self.n_features];
+        mul_into(&self.inverse, phi, direction);
+        let places = self.theta.iter_mut().zip(&mut self.moment);
+        for ((theta, moment), (u, x)) in places.zip(direction.iter().zip(phi)) {
+            *theta += change * u;
+            *moment += change * x;
+        }
     }
 
     /// Whether nothing was learned yet.

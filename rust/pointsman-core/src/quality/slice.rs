@@ -128,6 +128,16 @@ impl SlicePosteriors {
         }
     }
 
+    /// Changes the rewards of outcomes that were learned, not their number; those that have faded change as little.
+    pub(crate) fn revise(&mut self, slice: u64, arm: usize, change: f64) {
+        if let Some(row) = self.rows.get_mut(&slice) {
+            let model = self.model_of[arm];
+            for counts in [&mut row.models[model], &mut row.arms[arm]] {
+                counts.sum = (counts.sum + change).clamp(0.0, counts.n);
+            }
+        }
+    }
+
     fn evict(&mut self) {
         let oldest = self
             .rows

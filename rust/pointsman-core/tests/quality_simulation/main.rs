@@ -6,5 +6,6 @@ mod draws;
 mod floors;
 mod ope;
 mod pacing;
+mod preferences;
 mod regret;
 mod shrinkage;
