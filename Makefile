@@ -51,6 +51,7 @@ bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_import.py
 	$(BIN)/python benches/bench_cached.py
 	$(BIN)/python benches/bench_observers.py
+	$(BIN)/python benches/bench_store.py
 	$(BIN)/pointsman bench decide
 	$(BIN)/pointsman bench cache --quick
 	$(BIN)/python benches/bench_http_clients.py

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pointsman.keys import KeyFolder
 from pointsman.providers import Answer, Failure
 from pointsman.types import Usage
 
@@ -266,3 +267,41 @@ def test_late_feedback_after_a_restart_changes_a_later_decision(tmp_path):
         assert chosen(gateway) == "frontier"
     with logging_gateway(tmp_path, **policy) as gateway:  # and what was learned outlives it too
         assert chosen(gateway) == "frontier"
+
+
+def test_a_tenant_sees_and_grades_its_own_decisions_only(tmp_path):
+    folder = KeyFolder(tmp_path / "keys")
+    ann, bob = (folder.create(tenant=name)[1] for name in ("ann", "bob"))
+    _, admin = folder.create(tenant="ops", is_admin=True)
+    with logging_gateway(tmp_path, keys={"path": str(folder.path)}) as gateway:
+
+        def call(secret, method, path, **body):
+            headers = {"authorization": f"Bearer {secret}"}
+            sent = {"json": body} if body else {}
+            return httpx.request(method, gateway.url + path, headers=headers, timeout=10, **sent)
+
+        asked = {"model": "nano", "messages": [{"role": "user", "content": "hi"}]}
+        ids = {
+            name: decision_id(call(secret, "POST", "/v1/chat/completions", **asked))
+            for name, secret in (("ann", ann), ("bob", bob))
+        }
+        foreign = call(bob, "GET", f"/v1/decisions/{ids['ann']}")
+        unknown = call(bob, "GET", "/v1/decisions/dec_0")
+        assert foreign.status_code == unknown.status_code == 404
+        assert foreign.json()["error"]["code"] == unknown.json()["error"]["code"] == "caller_unknown_decision"
+        for body in (
+            {"decision_id": ids["ann"], "value": False},
+            {"value": {"chosen": ids["bob"], "rejected": ids["ann"]}},
+        ):
+            assert call(bob, "POST", "/v1/feedback", **body).status_code == 404
+        assert call(ann, "GET", f"/v1/decisions/{ids['ann']}").json()["feedback"] == []
+        assert call(ann, "POST", "/v1/feedback", decision_id=ids["ann"], value=True).status_code == 200
+        listed = call(bob, "GET", "/v1/decisions").json()["data"]
+        assert [each["decision_id"] for each in listed] == [ids["bob"]]
+        assert call(bob, "GET", "/v1/decisions?tenant=ann").status_code == 404
+        assert {each["tenant"] for each in call(admin, "GET", "/v1/decisions").json()["data"]} == {
+            "ann",
+            "bob",
+        }
+        assert len(call(admin, "GET", "/v1/decisions?tenant=ann").json()["data"]) == 1
+        assert call(admin, "GET", f"/v1/decisions/{ids['ann']}").json()["outcome"]["key_id"]

@@ -60,10 +60,10 @@ fn share_in_order(seed: u64, n: usize, is_twisted: bool) -> f64 {
         let one = step % N_ARMS;
         let other = (one + 1 + step / N_ARMS % (N_ARMS - 1)) % N_ARMS;
         let wins = world.draws.uniform() < sigma(logits[one] - logits[other]);
-        let (won, lost) = if wins != is_twisted {
-            (one, other)
-        } else {
+        let (won, lost) = if wins == is_twisted {
             (other, one)
+        } else {
+            (one, other)
         };
         learner
             .prefer((&context, won), (&context, lost), 1.0, 0.0)
@@ -78,12 +78,10 @@ fn share_in_order(seed: u64, n: usize, is_twisted: bool) -> f64 {
             .unwrap();
         for one in 0..N_ARMS {
             for other in 0..one {
-                let (seen, truth) = (
-                    estimates[one].mean - estimates[other].mean,
-                    logits[one] - logits[other],
-                );
+                let predicted = estimates[one].mean - estimates[other].mean;
+                let is_right = predicted * (logits[one] - logits[other]) > 0.0;
                 n_pairs += 1;
-                n_right += usize::from(seen * truth > 0.0);
+                n_right += usize::from(is_right);
             }
         }
     }
