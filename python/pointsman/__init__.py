@@ -28,6 +28,7 @@ from pointsman.errors import (
     ProviderTimeout,
     ProviderUnreachable,
     RequestError,
+    StoreUnavailable,
     UnknownName,
 )
 from pointsman.types import (
@@ -74,6 +75,7 @@ __all__ = [
     "Request",
     "RequestError",
     "Router",
+    "StoreUnavailable",
     "UnknownName",
     "Usage",
     "__version__",

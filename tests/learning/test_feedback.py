@@ -83,6 +83,19 @@ def test_what_several_say_makes_one_reward():
     assert here.quality() == pytest.approx(alone.quality(), abs=0.005)
 
 
+def test_what_is_less_than_sure_counts_less_until_someone_is_sure():
+    hint, sure, both = Desk(), Desk(), Desk()
+    prior = hint.quality()
+    hint.desk.grade(case_of(), 0.0, "signals", "pointsman", weight=0.25)
+    sure.desk.grade(case_of(), 0.0, "thumbs", "user")
+    assert prior - hint.quality() == pytest.approx((prior - sure.quality()) / 4, rel=0.3)
+    case = case_of()
+    for name, weight in (("signals", 0.25), ("thumbs", 1.0)):
+        both.desk.grade(case, 0.0, name, "user", weight=weight)
+    assert both.quality() == pytest.approx(sure.quality(), abs=0.003)
+    assert case.taught == (0.0, 1.0)
+
+
 def test_what_weighs_nothing_teaches_nothing():
     here, case = Desk(), case_of()
     before = here.core.save()

@@ -94,6 +94,21 @@ def test_a_killed_process_s_state_gives_the_same_decisions(tmp_path):
     assert router.decide("Prove it.").predicted_quality == predicted
 
 
+def test_a_forked_worker_saves_too(tmp_path):
+    path = tmp_path / "learned.state"
+    script = (
+        "import os, sys, time; from tests.router.test_learned import router_of, teach\n"
+        "router = router_of(learning={'state': sys.argv[1], 'save_every_s': 0.1})\n"
+        "if os.fork() == 0:\n"
+        "    teach(router)\n"
+        "    while not os.path.exists(sys.argv[1]): time.sleep(0.02)\n"
+        "    os._exit(0)\n"
+        "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))"
+    )
+    subprocess.run([sys.executable, "-c", script, path], cwd=ROOT, check=True, timeout=30)
+    assert chosen(router_of(learning={"state": str(path)})) == "frontier"
+
+
 async def saved_state(path):
     async with router_of(learning={"state": str(path)}) as router:
         teach(router)

@@ -44,6 +44,22 @@ async def test_answers_streams_and_failures_are_logged(tmp_path):
     assert rows[2]["attempts"][0]["status"] == 500
 
 
+async def test_signals_and_feedback_on_an_answer_are_one_outcome(tmp_path):
+    path = tmp_path / "log.db"
+    sections = {"store": {"url": str(path)}, "signals": {"retry_window_s": 0}}
+    wants_json = {"response_format": {"type": "json_object"}}
+    async with router_of(config() | sections, alpha=[Answer("not json at all")]) as router:
+        answer = await router.complete("Give me JSON.", model="nano", **wants_json)
+        await router.signals.settle()
+        decision_id = answer.decision.decision_id
+        taken = await router.feedback(decision_id, True, name="thumbs")
+        assert 0 < taken.reward < 1  # the failed gate said otherwise
+        rows = router.store.feedback_on(decision_id) if router.store.flush() else []
+    assert {row["name"]: row["value"] for row in rows} == {"signals": 0.0, "thumbs": 1.0}
+    (row,) = decision_rows(path)
+    assert row["reward"] == pytest.approx(taken.reward)
+
+
 async def test_without_the_section_nothing_is_written_anywhere(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     async with router_of(config()) as router:

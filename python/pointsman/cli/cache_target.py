@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import httpx
-
 from pointsman.cache import entries
 from pointsman.cache.store import AnswerCache, CacheOptions
+from pointsman.cli.gateway_call import call_gateway
 from pointsman.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-KEY_VARIABLE = "POINTSMAN_API_KEY"
-"""Environment variable with the key that commands send to a gateway."""
-_ANSWERS_WITHIN_S = 30.0
 
 
 class CacheTarget(Protocol):
@@ -52,7 +46,7 @@ class GatewayTarget:
     """The cache of a running gateway."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/").removesuffix("/v1")
+        self._url = url
 
     def list_entries(self, namespace: str | None, after: str | None, limit: int) -> dict[str, Any]:
         """A page of entries."""
@@ -90,22 +84,7 @@ class GatewayTarget:
     def _call(
         self, method: str, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        url = f"{self._url}/v1/cache{path}"
-        try:
-            key = os.environ.get(KEY_VARIABLE)
-            headers = {"authorization": f"Bearer {key}"} if key else {}
-            reply = httpx.request(
-                method, url, params=query, json=body, headers=headers, timeout=_ANSWERS_WITHIN_S
-            )
-            answer: dict[str, Any] = reply.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise RequestError(
-                f"no pointsman gateway answers at {self._url} ({error}); is it running?"
-            ) from None
-        if reply.is_success:
-            return answer
-        message = (answer.get("error") or {}).get("message", f"status {reply.status_code}")
-        raise RequestError(str(message))
+        return call_gateway(self._url, method, f"/v1/cache{path}", query=query, body=body)
 
 
 class FolderTarget:

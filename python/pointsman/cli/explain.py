@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pointsman.cli.gateway_call import call_gateway
-from pointsman.cli.options import ConfigOption, JsonOption, KeyOption, StoreOption, store_url
+from pointsman.cli.options import ConfigOption, JsonOption, StoreOption, store_url
 from pointsman.cli.route import show_decision
 from pointsman.errors import ConfigError, RequestError, StoreUnavailable
 
@@ -20,7 +20,6 @@ from pointsman.errors import ConfigError, RequestError, StoreUnavailable
 def explain(
     decision_id: Annotated[str, typer.Argument(help="Id of the decision, or of its answer.")],
     url: Annotated[str | None, typer.Option(help="Ask this gateway, not the log itself.")] = None,
-    key: KeyOption = None,
     store: StoreOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -31,7 +30,7 @@ def explain(
     wanted = decision_id_of(decision_id)
     try:
         if url is not None:
-            found = call_gateway(url, "GET", f"/v1/decisions/{wanted}", key=key)
+            found = call_gateway(url, "GET", f"/v1/decisions/{wanted}")
         else:
             found = _read(store_url(store, config), wanted)
     except (ConfigError, RequestError, StoreUnavailable) as error:

@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from pointsman.cli.gateway_call import call_gateway
-from pointsman.cli.options import JsonOption, KeyOption  # noqa: TC001  (typer reads them)
+from pointsman.cli.options import JsonOption  # noqa: TC001  (typer reads them)
 from pointsman.errors import RequestError
 from pointsman.learning.feedback import DEFAULT_NAME, DEFAULT_SOURCE
 
@@ -25,7 +25,6 @@ def feedback(
     name: Annotated[str, typer.Option(help="What is judged.")] = DEFAULT_NAME,
     source: Annotated[str, typer.Option(help="Who judges.")] = DEFAULT_SOURCE,
     url: Annotated[str, typer.Option(help="The gateway.")] = "http://127.0.0.1:4100",
-    key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell a gateway how good an answer was, or that it was better than another; it learns at once."""
@@ -37,7 +36,7 @@ def feedback(
     else:
         body |= {"decision_id": decision_id, "value": _read(value or "")}
     try:
-        taken = call_gateway(url, "POST", "/v1/feedback", key=key, body=body)
+        taken = call_gateway(url, "POST", "/v1/feedback", body=body)
     except RequestError as error:
         print(f"pointsman feedback: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -24,11 +24,6 @@ StoreOption = Annotated[
     typer.Option("--store", help="The decision log: a path or URL as store.url. Default: the config's."),
 ]
 
-KeyOption = Annotated[
-    str | None,
-    typer.Option("--key", envvar="POINTSMAN_API_KEY", help="The gateway's key, where it needs one."),
-]
-
 
 def config_path(config: Path | None) -> Path | None:
     """The config file to use: the one asked for, `./pointsman.yaml`, or `None` for the environment."""

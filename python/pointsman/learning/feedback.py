@@ -1,8 +1,8 @@
 """Feedback joined to decisions: an answer is one outcome to the core, however much is said of it.
 
-All that is said of an answer makes one reward, its mean by weight. The core learns the first; when the mean
-changes, because somebody says something else or somebody else says something, the new one takes the old one's
-place (`Outcome.replaces`). So nothing counts twice.
+All that is said of an answer makes one reward, its mean by weight; it counts the weights' sum, at most 1. The
+core learns the first; when the mean changes, because somebody says something else or somebody else says
+something, the new one takes the old one's place (`Outcome.replaces`). So nothing counts twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pointsman._native import Core
-    from pointsman.learning.known import Case
+    from pointsman.learning.known import Case, Key
 
 DEFAULT_NAME, DEFAULT_SOURCE = "feedback", "user"
 # Of two preferences that contradict each other the later one undoes the earlier.
@@ -144,23 +144,29 @@ class FeedbackDesk:
             self._log(_row(rejected, key, now_s, weight=0.0, rejected_id=ids[0]))
         return FeedbackTaken(decision_id=ids[0], is_learned=is_learned)
 
-    def _teach(self, case: Case, reward: float, key: tuple[str, str], is_first: bool, now_s: float) -> bool:
-        known = case.known
-        share_weight = 1.0
+    def _teach(self, case: Case, reward: float, key: Key, is_first: bool, now_s: float) -> bool:
+        """Bring what the core knows of an answer up to date; whether that changed anything."""
+        known, before = case.known, case.taught
         if is_first:
             delay_s = now_s - known.decided_at_s
-            share_weight = self.arrivals.graded(known.slice, key, delay_s, now_s)
-        before = case.taught
-        if before is not None and before[0] == reward:
-            return False
-        weight = share_weight if before is None else before[1]
-        outcome = known.outcome(reward=reward, weight=weight, replaces=before and before[0])
+            share = self.arrivals.graded(known.slice, key, delay_s, now_s)
+            case.share = share if before is None else case.share
+        weight = case.weight
+        told = []
+        if before is None:
+            told.append(known.outcome(reward=reward, weight=weight))
+        else:
+            if before[0] != reward:
+                told.append(known.outcome(reward=reward, weight=before[1], replaces=before[0]))
+            if weight > before[1]:
+                told.append(known.outcome(reward=reward, weight=weight - before[1]))
         try:
-            self._core.observe(outcome, now_s=now_s)
+            for outcome in told:
+                self._core.observe(outcome, now_s=now_s)
         except (UnknownName, InvalidInput):  # a deployment that is gone, features of another release
             return False
-        case.taught = (reward, weight)
-        return True
+        case.taught = (reward, weight if before is None else max(weight, before[1]))
+        return bool(told)
 
     def _prefer(self, chosen: Case, rejected: Case, weight: float, now_s: float) -> bool:
         if chosen.known.is_hit or rejected.known.is_hit:
@@ -212,7 +218,7 @@ def _kind(value: Any) -> str:
 
 def _row(
     case: Case,
-    key: tuple[str, str],
+    key: Key,
     now_s: float,
     *,
     weight: float,

@@ -35,6 +35,7 @@ class Known:
     task: str | None
     n_input_tokens: int
     features: bytes
+    predicted_quality: float | None
     decided_at_s: float
     is_hit: bool
 
@@ -53,6 +54,7 @@ class Known:
             task=self.task,
             n_input_tokens=self.n_input_tokens,
             features=self.features,
+            predicted_quality=self.predicted_quality,
             **seen,
         )
 
@@ -70,6 +72,8 @@ def known_of(served: Served) -> Known:
         task=served.request.constraints.task,
         n_input_tokens=decision.n_input_tokens,
         features=decision.features,
+        # Of a fallback nothing is at hand; the core predicts anew.
+        predicted_quality=decision.predicted_quality if served.deployment == decision.deployment else None,
         decided_at_s=served.started_at_s,
         is_hit=served.cache.is_hit,
     )
@@ -87,6 +91,7 @@ def known_of_row(row: Mapping[str, Any]) -> Known:
         task=row["task"],
         n_input_tokens=row["n_expected_input_tokens"],
         features=bytes(row["features"]),
+        predicted_quality=row["predicted_quality"] if row["deployment"] == row["chosen"] else None,
         decided_at_s=row["decided_at_s"],
         is_hit=row["cache_layer"] is not None,
     )
@@ -101,12 +106,19 @@ class Case:
         given: Value and weight by name and source; what is said again replaces.
         taught: Reward that the core learned of it, and the weight it learned it with.
         preferred: The decisions it was preferred to, by name and source.
+        share: What a grade counts for the rarity of its kind (`pointsman.learning.delay`).
     """
 
     known: Known
     given: dict[Key, tuple[float, float]] = field(default_factory=dict)
     taught: tuple[float, float] | None = None
     preferred: set[tuple[Key, str]] = field(default_factory=set)
+    share: float = 1.0
+
+    @property
+    def weight(self) -> float:
+        """What all that was said counts for, as outcomes."""
+        return self.share * min(sum(weight for _, weight in self.given.values()), 1.0)
 
     @property
     def reward(self) -> float | None:
@@ -129,7 +141,7 @@ def case_of_rows(row: Mapping[str, Any], feedback: Iterable[Mapping[str, Any]]) 
         else:
             case.given[key] = (one["value"], one["weight"])
     if (reward := case.reward) is not None:
-        case.taught = (reward, 1.0)
+        case.taught = (reward, case.weight)
     return case
 
 

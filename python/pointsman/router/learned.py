@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakMethod
 
@@ -123,8 +124,9 @@ class LearnedState:
         self._lock = threading.Lock()
         if loads:
             self._load()
-        self._thread = threading.Thread(target=self._run, name="pointsman-learned", daemon=True)
-        self._thread.start()
+        self._start()
+        if hasattr(os, "register_at_fork"):  # a fork takes no threads along: servers load first and fork then
+            os.register_at_fork(after_in_child=partial(_call, WeakMethod(self._start)))
         # A program that ends without closing its router keeps what it learned.
         atexit.register(_call, WeakMethod(self.save))
 
@@ -152,6 +154,11 @@ class LearnedState:
         self._end.set()
         self._thread.join(_JOIN_WITHIN_S)
         self.save()
+
+    def _start(self) -> None:
+        if not self._end.is_set():
+            self._thread = threading.Thread(target=self._run, name="pointsman-learned", daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         while not self._end.wait(self._save_every_s):
@@ -190,8 +197,8 @@ class LearnedState:
         )
 
 
-def _call(save: WeakMethod[Callable[[], bool]]) -> None:
-    if (found := save()) is not None:
+def _call(method: WeakMethod[Callable[[], object]]) -> None:
+    if (found := method()) is not None:
         found()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pointsman.learning.feedback import FeedbackTaken
     from pointsman.registry import Registry
     from pointsman.store.store import DecisionStore
-    from pointsman.types import Served
+    from pointsman.types import Outcome, Served
 
 _LOG = logging.getLogger("pointsman.store")
 # How long a reader of the log waits for what is on its way there.
@@ -93,6 +93,14 @@ class Ledger:
         """
         case = self._recent.get(decision_id)
         return None if case is None else self._desk.grade(case, value, name, source, weight=weight)
+
+    def signalled(self, decision_id: str, outcome: Outcome) -> bool:
+        """Take what verifiers say of the answer that was served; `False`: it is not remembered, or another's."""
+        case = self._recent.get(decision_id)
+        if case is None or case.known.deployment != outcome.deployment or outcome.reward is None:
+            return False
+        self._desk.grade(case, outcome.reward, "signals", "pointsman", weight=outcome.weight)
+        return True
 
     async def _case(self, given: str, tenant: str | None) -> Case:
         decision_id = decision_id_of(given)

@@ -310,8 +310,7 @@ class RewardObserver:
         """Tell what signals are worth; returns what that counts beside a grade, 0 if it is not told."""
         cell = (decision.structure, decision.domain, task or "")
         reward = self._combiner.reward(signals, model, cell, _quality(decision, deployment))
-        # The core takes no weights: a reward of weight w is told with probability w.
-        if reward is None or not _is_drawn(decision.decision_id[-8:], reward.weight):
+        if reward is None:
             return 0.0
         outcome = Outcome(
             deployment=deployment,
@@ -321,6 +320,7 @@ class RewardObserver:
             task=task,
             decision=decision,
             reward=reward.value,
+            weight=reward.weight,
         )
         try:
             self._observe(outcome)

@@ -372,7 +372,7 @@ class Router:
     def _use_signals(self, settings: SignalSettings | None) -> None:
         if self._signals is not None:
             self._observers.remove(self._signals)
-        self._signals = rewarding(settings, self._signals, self.observe, self._ask, self._plans.learn)
+        self._signals = rewarding(settings, self._signals, self._signalled, self._ask, self._plans.learn)
         self._plans.rewards = self._signals
         if self._signals is not None:
             self._observers.add(self._signals)
@@ -437,6 +437,8 @@ class Router:
             StoreUnavailable: It is no recent one, and the decision log cannot be read now.
         """
         taken = await self._ledger.feedback(decision_id, value, name=name, source=source, tenant=tenant)
+        if self._signals is not None and taken.grade is not None:
+            self._signals.graded(taken.decision_id, taken.grade)
         if not taken.is_hit or taken.grade is None or self._cache is None:
             return taken
         hit = self._cache.hit_of(taken.decision_id)
@@ -445,6 +447,12 @@ class Router:
         self.feedback_cache(taken.decision_id, taken.grade >= 0.5, weight=abs(2 * taken.grade - 1))
         is_deleted = self._cache.core.get(hit.entry_id) is None
         return replace(taken, is_learned=True, entry_id=hit.entry_id, is_deleted=is_deleted)
+
+    def _signalled(self, outcome: Outcome) -> None:
+        """Take what the verifiers say of an answer, beside what else is said of it if it was the one served."""
+        decision_id = outcome.decision.decision_id if outcome.decision is not None else ""
+        if not self._ledger.signalled(decision_id, outcome):
+            self.observe(outcome)
 
     def reward(
         self, decision_id: str, value: float, *, name: str, source: str, weight: float = 1.0

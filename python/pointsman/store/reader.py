@@ -50,7 +50,7 @@ def find_decision(engine: sa.Engine, decision_id: str, tenant: str | None) -> Ro
         query = query.where(DECISIONS.c.tenant == tenant)
     with reading(engine) as connection:
         found = connection.execute(query).mappings().first()
-    return None if found is None else dict(found)
+    return None if found is None else _row(found)
 
 
 def find_feedback(engine: sa.Engine, decision_id: str) -> list[Row]:
@@ -58,7 +58,7 @@ def find_feedback(engine: sa.Engine, decision_id: str) -> list[Row]:
     query = sa.select(FEEDBACK).where(FEEDBACK.c.decision_id == decision_id)
     with reading(engine) as connection:
         rows = connection.execute(query.order_by(FEEDBACK.c.given_at_s)).mappings().all()
-    return [dict(row) for row in rows]
+    return [_row(row) for row in rows]
 
 
 def list_decisions(
@@ -87,7 +87,7 @@ def list_decisions(
     newest = DECISIONS.c.decided_at_s.desc(), DECISIONS.c.decision_id.desc()
     with reading(engine) as connection:
         rows = connection.execute(query.order_by(*newest).limit(limit)).mappings().all()
-    return [readable(dict(row)) for row in rows]
+    return [readable(_row(row)) for row in rows]
 
 
 def scan(engine: sa.Engine, **filters: Any) -> Iterator[Row]:
@@ -101,7 +101,7 @@ def scan(engine: sa.Engine, **filters: Any) -> Iterator[Row]:
         page = query if after is None else query.where(key > after)
         with reading(engine) as connection:
             rows = connection.execute(page.limit(_N_AT_ONCE)).mappings().all()
-        yield from map(dict, rows)
+        yield from map(_row, rows)
         if len(rows) < _N_AT_ONCE:
             return
         after = rows[-1]["decided_at_s"], rows[-1]["decision_id"]
@@ -125,6 +125,11 @@ def read_log(source: str, **filters: Any) -> Iterator[Row]:
         raise ConfigError([str(error)]) from None
     finally:
         engine.dispose()
+
+
+def _row(found: sa.RowMapping) -> Row:
+    # SQLAlchemy's names are of a subclass of text, which orjson takes for no key.
+    return {str(name): value for name, value in found.items()}
 
 
 def check_exists(url: sa.URL) -> None:

@@ -174,6 +174,11 @@ impl Ridge {
 
     /// Adds `change` to the weighted sum of residuals at `features`, of which an outcome was learned before.
     pub(crate) fn revise(&mut self, features: &[f32], change: f64, now_s: f64) {
+        // What was learned of it is gone: a state that was lost, or dropped.
+        if self.is_empty() {
+            return;
+        }
+        self.rebase(now_s);
         let change = change * (self.rate_per_s * (now_s - self.reference_s)).exp();
         let phi = widened(features);
         let phi = &phi[..self.n_features];

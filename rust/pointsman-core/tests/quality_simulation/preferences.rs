@@ -155,6 +155,26 @@ fn what_is_refused_teaches_nothing() {
 }
 
 #[test]
+fn a_reward_that_was_never_learned_can_be_taken_back() {
+    let features = [1.0; N_FEATURES + 1];
+    let (context, mut learner) = (context(&features), estimator());
+    learner.revise(&context, 0, (1.0, 0.0), 1.0, 1.7e9).unwrap();
+    assert_eq!(learner, estimator());
+    learner.observe(&context, 0, 0.8, 1.0, 1.7e9).unwrap();
+    learner.revise(&context, 1, (1.0, 0.0), 1.0, 1.8e9).unwrap();
+    learner.revise(&context, 0, (1.0, 0.0), 1.0, 2.7e9).unwrap();
+    let mut estimates = [Estimate::default(); N_ARMS];
+    learner
+        .predict_into(&context, 2.7e9, &mut estimates)
+        .unwrap();
+    assert!(
+        estimates
+            .iter()
+            .all(|estimate| (0.0..=1.0).contains(&estimate.mean))
+    );
+}
+
+#[test]
 fn a_reward_taken_back_leaves_what_the_new_one_would_have() {
     let arms = [
         Arm::new("a@p", "a"),
