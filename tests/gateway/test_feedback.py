@@ -99,7 +99,11 @@ WRONG = [
     ({"decision_id": "d", "value": {"chosen": "a"}}, 400, "got an object of other fields"),
     ({"decision_id": "d", "value": True, "nme": "x"}, 400, "did you mean name?"),
     ({"decision_id": "d", "value": True, "source": 3}, 400, "source must be a non-empty string"),
-    ({"decision_id": "d", "value": True, "name": "x" * 201}, 400, "name has 201 characters"),
+    (
+        {"decision_id": "d", "value": True, "name": "x" * 257},
+        400,
+        "name must be a non-empty string of at most 256",
+    ),
     (
         {"decision_id": "dec_0", "value": True},
         404,

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _IDS = ("decision_id", "response_id", "entry_id")
 _FIELDS = (*_IDS, "name", "value", "source")
-# Names are columns of tables and labels of metrics.
-_MAX_LABEL = 200
 
 
 def feedback_routes() -> list[Route]:
@@ -83,9 +81,4 @@ def _wrong_ids(given: list[str], is_preference: bool) -> str:
 
 
 def _label(body: dict[str, Any], name: str, default: str) -> str:
-    if body.get(name) is None:
-        return default
-    text = label(body[name], name)
-    if len(text) > _MAX_LABEL:
-        raise RequestError(f"{name} has {len(text)} characters, at most {_MAX_LABEL} are taken", param=name)
-    return text
+    return default if body.get(name) is None else label(body[name], name)
