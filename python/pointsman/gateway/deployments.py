@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse
 
 from pointsman.errors import PointsmanError
 from pointsman.gateway.asgi import read_headers
-from pointsman.gateway.cache import failed
 from pointsman.gateway.guard import key_of
+from pointsman.gateway.plain import failed
 
 if TYPE_CHECKING:
     from starlette.requests import Request

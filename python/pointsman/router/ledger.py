@@ -95,7 +95,7 @@ class Ledger:
         return None if case is None else self._desk.grade(case, value, name, source, weight=weight)
 
     def signalled(self, decision_id: str, outcome: Outcome) -> bool:
-        """Take what verifiers say of the answer that was served; `False`: it is not remembered, or another's."""
+        """Take what verifiers say of the answer that was served; `False`: it is another, or forgotten."""
         case = self._recent.get(decision_id)
         if case is None or case.known.deployment != outcome.deployment or outcome.reward is None:
             return False

@@ -449,7 +449,7 @@ class Router:
         return replace(taken, is_learned=True, entry_id=hit.entry_id, is_deleted=is_deleted)
 
     def _signalled(self, outcome: Outcome) -> None:
-        """Take what the verifiers say of an answer, beside what else is said of it if it was the one served."""
+        """Take what verifiers say of an answer; of the one served, beside what else is said of it."""
         decision_id = outcome.decision.decision_id if outcome.decision is not None else ""
         if not self._ledger.signalled(decision_id, outcome):
             self.observe(outcome)
