@@ -1,6 +1,6 @@
 """A cascade over real models, SmolLM2 135M -> Qwen2.5-Coder 0.5B -> 1.5B: accuracy and cost, step by step.
 
-    python benches/real_cascade.py [MODELS_DIR]
+    python benches/real_cascade.py [MODELS_DIR] [ladder|extraction]
 
 Each model answers the calibration questions first: what their token probabilities are worth, how good each is
 and which fail together is learned from those. Then each model alone and the cascade answer the ladder and the
@@ -95,7 +95,8 @@ async def calibrate(
 def teach(router: Router, quality, grades, verdicts) -> None:
     planner = router.planner
     for name, value, grade in verdicts:
-        planner.observe_verdict("token_probability", name, value, grade)
+        for structure in ("text", "label"):
+            planner.observe_verdict(f"token_probability/{structure}", name, value, grade)
     names = list(grades)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
@@ -136,14 +137,17 @@ async def compare(router: Router, names: list[str], title: str, tasks, **argumen
     print(f"    first plan: {steps}")
 
 
-async def run(ports: dict[str, int]) -> None:
+async def run(ports: dict[str, int], only: str | None) -> None:
     names = list(ports)
     async with Router.from_config(document(ports, {})) as router:
         quality, grades, verdicts = await calibrate(router, names)
     print("calibration:", ", ".join(f"{name} {quality[name]:.2f}" for name in names))
     async with Router.from_config(document(ports, quality)) as router:
         teach(router, quality, grades, verdicts)
-        await compare(router, names, "ladder", LADDER, max_tokens=12)
+        if only != "extraction":
+            await compare(router, names, "ladder", LADDER, max_tokens=12)
+        if only == "ladder":
+            return
         asks = [(f"Extract name, city and age as JSON: {text}", wanted) for text, wanted in EXTRACTION]
         await compare(router, names, "extraction", asks, max_tokens=60, response_format=FORMAT)
 
@@ -161,7 +165,7 @@ def main() -> None:
         for name, path in there.items():
             child = children.start(name, RealModel(PYTHON, path).command(ports[name], name))
             wait_until_ready(child, f"http://127.0.0.1:{ports[name]}/health", 180)
-        asyncio.run(run(ports))
+        asyncio.run(run(ports, sys.argv[2] if len(sys.argv) > 2 else None))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ async def probability(router, text):
     from pointsman.signals import Answer as Seen
     from pointsman.signals.token_probability import token_probability
 
-    answer = await router.complete(text, model="smollm2", logprobs=True, max_tokens=12, temperature=0)
+    asks = {"model": "smollm2", "min_quality": 0.0, "logprobs": True, "max_tokens": 12, "temperature": 0}
+    answer = await router.complete(text, **asks)
     return token_probability(Seen(answer.body, {})).value
 
 
@@ -51,8 +52,10 @@ async def cascade(port):
         sure, unsure = [await probability(router, text) for text in (EASY, HARD)]
         # Graded outcomes in which the model was right when it was as sure as on the easy one.
         for _ in range(200):
-            router.planner.observe_verdict("token_probability", "smollm2", sure, 1.0)
-            router.planner.observe_verdict("token_probability", "smollm2", unsure, 0.0)
+            for structure in ("text", "label"):
+                name = f"token_probability/{structure}"
+                router.planner.observe_verdict(name, "smollm2", sure, 1.0)
+                router.planner.observe_verdict(name, "smollm2", unsure, 0.0)
         asks = {"strategy": "cascade", "max_tokens": 12, "temperature": 0}
         return (sure, unsure), [await router.complete(text, **asks) for text in (EASY, HARD)]
 

@@ -63,6 +63,7 @@ async def test_the_decision_holds_the_steps_with_their_thresholds():
     assert decision.ranking[: len(steps)] == [name for name, _ in decision.steps]
     assert record["predicted"]["quality"] >= 0.9
     assert "cascade" in decision.reason
+    assert decision.propensity == record["propensity"] == 1.0
 
 
 async def test_a_failed_gate_goes_on_and_both_calls_are_paid_for():
@@ -211,6 +212,14 @@ async def test_auto_cascades_only_where_the_policy_allows_and_it_pays():
     assert strategies == ["direct", "cascade", "direct"]
     for router in (plain, allowed, cheap):
         await router.aclose()
+
+
+async def test_what_is_drawn_to_explore_is_carried_out_as_drawn():
+    policy = {"quality_value_usd": 1.0, "exploration": True, "cascade": True}
+    router, _ = routed({"default": policy})
+    async with router:
+        decisions = [router.decide(ASKED, response_format=JSON) for _ in range(50)]
+    assert {decision.strategy for decision in decisions} == {"direct"}
 
 
 async def test_a_limit_that_no_two_steps_keep_leaves_one_call():

@@ -58,5 +58,6 @@ def test_what_one_models_values_mean_says_nothing_of_another():
     assert combiner.reward([raw], "unknown", (), 0.6) is None
     known = combiner.reward([raw], "known", (), 0.6)
     assert known.value > 0.6
+    assert combiner.reward([raw], "known", ("json", "general", ""), 0.6) is None, "another structure"
     low = combiner.reward([Signal("token_probability", 0.3, "test", kind="raw")], "known", (), 0.6)
     assert low.value < 0.3

@@ -78,7 +78,7 @@ class RewardObserver:
         settings: SignalSettings,
         observe: Callable[[Outcome], None],
         ask: Callable[[str, str], Awaitable[str]],
-        learn: Callable[[Iterable[Signal], str, float], None] = lambda *_: None,
+        learn: Callable[[Iterable[Signal], str, float, str], None] = lambda *_: None,
     ) -> None:
         """Make one.
 
@@ -86,7 +86,7 @@ class RewardObserver:
             settings: What runs for which slice.
             observe: Learns an outcome; `Router.observe`.
             ask: What a model says to a text, of a request tagged `JUDGE_TAG`.
-            learn: Learns from signals, model and grade too what they are worth.
+            learn: Learns from signals, model, grade and structure too what they are worth.
         """
         self.counts: Counter[str] = Counter()
         judge = settings.judge
@@ -144,10 +144,11 @@ class RewardObserver:
             case = self._cases.get(decision_id)
             if case is None:
                 return 1.0
-            self._combiner.learn(case.signals, case.served.model or "", reward)
+            model, structure = case.served.model or "", case.served.decision.structure
+            self._combiner.learn(case.signals, model, reward, structure)
             # Of a cascade only answers that verifiers liked are served: they say little of verifiers.
             if case.served.decision.strategy != "cascade":
-                self._learn(case.signals, case.served.model or "", reward)
+                self._learn(case.signals, model, reward, structure)
             case.is_told = True
             return 1.0 - case.weight
 
@@ -356,7 +357,7 @@ def rewarding(
     current: RewardObserver | None,
     observe: Callable[[Outcome], None],
     ask: Callable[[str, str], Awaitable[str]],
-    learn: Callable[[Iterable[Signal], str, float], None],
+    learn: Callable[[Iterable[Signal], str, float, str], None],
 ) -> RewardObserver | None:
     """The observer of a config's `signals:` section, `current` if there is one; `None` without a section."""
     if settings is None:

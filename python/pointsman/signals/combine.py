@@ -94,16 +94,16 @@ class Combiner:
         """Start from `DEFAULT_ERRORS`, with those of `errors` in place."""
         known = {**DEFAULT_ERRORS, **(errors or {})}
         self._hints = {name: HintErrors(prior) for name, prior in known.items()}
-        self._calibrations: dict[str, Calibration] = {}
+        self._calibrations: dict[tuple[str, str], Calibration] = {}
         self._gates: OrderedDict[tuple[str, ...], _Gates] = OrderedDict()
 
     def errors(self, name: str) -> Errors:
         """How often a hint is right, as known now."""
         return self._hints[name].rates
 
-    def calibration(self, model: str) -> Calibration:
-        """What token probabilities of a model mean."""
-        return self._calibrations.setdefault(model, Calibration())
+    def calibration(self, model: str, structure: str = "text") -> Calibration:
+        """What token probabilities of a model mean: in JSON under a grammar another thing than in prose."""
+        return self._calibrations.setdefault((model, structure), Calibration())
 
     def reward(
         self, signals: Iterable[Signal], model: str, cell: tuple[str, ...], quality: float
@@ -113,7 +113,8 @@ class Combiner:
         Args:
             signals: What verifiers said of it.
             model: The model that answered.
-            cell: What it was asked for: labels, task. Shares of passed gates are counted per model and cell.
+            cell: What it was asked for: structure, domain, task. Shares of passed gates are counted per model
+                and cell, raw values are calibrated per model and structure.
             quality: Predicted quality of the answer before it was seen, in [0, 1].
         """
         signals = list(signals)
@@ -124,23 +125,23 @@ class Combiner:
                 return Reward(0.0, weight) if weight >= _MIN_WEIGHT else None
         log_odds = _logit(quality / pass_rate)
         for signal in signals:
-            moved_by, counts = self._evidence(signal, model)
+            moved_by, counts = self._evidence(signal, model, cell[0] if cell else "text")
             log_odds += moved_by
             weight += counts
         return Reward(_sigmoid(log_odds), min(1.0, weight)) if weight >= _MIN_WEIGHT else None
 
-    def learn(self, signals: Iterable[Signal], model: str, reward: float) -> None:
+    def learn(self, signals: Iterable[Signal], model: str, reward: float, structure: str = "text") -> None:
         """Learn what signals are worth from an answer that was graded by someone who knows, in [0, 1]."""
         for signal in signals:
             if signal.kind == "raw":
-                self.calibration(model).learn(signal.value, reward)
+                self.calibration(model, structure).learn(signal.value, reward)
             elif signal.kind == "hint" and signal.name in self._hints:
                 self._hints[signal.name].learn(signal.value, reward)
 
-    def _evidence(self, signal: Signal, model: str) -> tuple[float, float]:
+    def _evidence(self, signal: Signal, model: str, structure: str) -> tuple[float, float]:
         """By how much a signal moves the log odds, and what it counts."""
         if signal.kind == "raw":
-            calibration = self.calibration(model)
+            calibration = self.calibration(model, structure)
             weight = calibration.weight
             return (calibration.log_ratio(signal.value), weight) if weight > 0.0 else (0.0, 0.0)
         if signal.kind == "hint" and signal.name in self._hints:

@@ -287,8 +287,13 @@ impl Decision {
     }
 
     /// Probability with which the policy chose this deployment; 1 unless it explores or several share a load.
+    ///
+    /// Of a cascade 1: nothing is drawn there.
     pub fn propensity(&self) -> f64 {
-        self.predicted().propensity
+        match self.plan {
+            Plan::Cascade { .. } => 1.0,
+            _ => self.predicted().propensity,
+        }
     }
 
     /// Probability that the chosen deployment's quality meets the need.

@@ -45,8 +45,8 @@ impl World {
             let good = self.first * self.density(x, true) * width;
             let bad = (1.0 - self.first) * self.density(x, false) * width;
             loss += if goes_on(x) {
-                let lost = good * (1.0 - self.after_good) + bad * (1.0 - self.after_bad());
-                (good + bad) * self.cost + self.worth * lost
+                let missed = good * (1.0 - self.after_good) + bad * (1.0 - self.after_bad());
+                (good + bad) * self.cost + self.worth * missed
             } else {
                 self.worth * bad
             };

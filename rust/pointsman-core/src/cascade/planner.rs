@@ -189,49 +189,52 @@ impl Planner {
 
     /// The deployments that plans are made of, by what they cost; each model's cheapest.
     fn parts<'a>(&self, decision: &'a Decision, wish: Wish<'_>) -> Vec<Part<'a>> {
-        let catalog = decision.catalog();
-        let mut parts: Vec<Part<'a>> = Vec::new();
-        for (deployment, candidate) in decision.candidates().iter().enumerate() {
-            let may_be_last = candidate.is_feasible();
-            if !may_be_last && !decision.lacks_only_quality(deployment) {
-                continue;
-            }
-            let model = &catalog.model_of(&catalog.deployments()[deployment]).name;
-            let evidence = wish
-                .verifiers
-                .iter()
-                .map(|verifier| self.verdicts(verifier, model).evidence())
-                .reduce(|all, one| all.and(&one));
-            parts.push(Part {
-                deployment,
-                model,
-                quality: candidate.quality.mean,
-                cost_usd: candidate.cost_usd,
-                outlay_usd: decision.outlay_usd(deployment),
-                p95_ms: candidate.latency.p95_ms,
-                ttft_p95_ms: candidate.latency.ttft_p95_ms,
-                may_be_last,
-                evidence: evidence.unwrap_or_else(Evidence::none),
-            });
-        }
-        parts.sort_by(|a, b| a.outlay_usd.total_cmp(&b.outlay_usd));
+        let candidates = decision.candidates();
+        let may_serve =
+            |index: &usize| candidates[*index].is_feasible() || decision.lacks_only_quality(*index);
+        let mut places: Vec<usize> = (0..candidates.len()).filter(may_serve).collect();
+        places.sort_by(|a, b| decision.outlay_usd(*a).total_cmp(&decision.outlay_usd(*b)));
+        let model_of = |index: usize| decision.catalog().deployments()[index].model;
         let mut seen = Vec::new();
-        parts.retain(|part| {
-            !seen.contains(&part.model) && {
-                seen.push(part.model);
-                true
-            }
+        places.retain(|index| {
+            let is_new = !seen.contains(&model_of(*index));
+            seen.push(model_of(*index));
+            is_new
         });
-        if parts.len() > MAX_CANDIDATES {
-            let best =
-                (0..parts.len()).max_by(|a, b| parts[*a].quality.total_cmp(&parts[*b].quality));
-            let kept = best.filter(|best| *best >= MAX_CANDIDATES);
-            if let Some(best) = kept {
-                parts.swap(MAX_CANDIDATES - 1, best);
+        if places.len() > MAX_CANDIDATES {
+            let quality = |place: &usize| candidates[places[*place]].quality.mean;
+            let best = (0..places.len()).max_by(|a, b| quality(a).total_cmp(&quality(b)));
+            if let Some(best) = best.filter(|best| *best >= MAX_CANDIDATES) {
+                places.swap(MAX_CANDIDATES - 1, best);
             }
-            parts.truncate(MAX_CANDIDATES);
+            places.truncate(MAX_CANDIDATES);
         }
-        parts
+        places
+            .into_iter()
+            .map(|index| self.part(decision, wish, index))
+            .collect()
+    }
+
+    fn part<'a>(&self, decision: &'a Decision, wish: Wish<'_>, deployment: usize) -> Part<'a> {
+        let catalog = decision.catalog();
+        let candidate = &decision.candidates()[deployment];
+        let model = &catalog.model_of(&catalog.deployments()[deployment]).name;
+        let evidence = wish
+            .verifiers
+            .iter()
+            .map(|verifier| self.verdicts(verifier, model).evidence())
+            .reduce(|all, one| all.and(&one));
+        Part {
+            deployment,
+            model,
+            quality: candidate.quality.mean,
+            cost_usd: candidate.cost_usd,
+            outlay_usd: decision.outlay_usd(deployment),
+            p95_ms: candidate.latency.p95_ms,
+            ttft_p95_ms: candidate.latency.ttft_p95_ms,
+            may_be_last: candidate.is_feasible(),
+            evidence: evidence.unwrap_or_else(Evidence::none),
+        }
     }
 
     /// The best plan of two steps, and of three where a third makes it better.
