@@ -24,9 +24,11 @@ from pointsman.cli.feedback import feedback
 from pointsman.cli.floors import floors
 from pointsman.cli.keys import keys_app
 from pointsman.cli.models import models_app
+from pointsman.cli.replay import replay
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
 from pointsman.cli.simulate import simulate
+from pointsman.cli.slices import slices
 from pointsman.errors import PointsmanError
 
 app = typer.Typer(
@@ -48,6 +50,8 @@ app.command()(explain)
 app.command()(feedback)
 app.command()(export)
 app.command()(floors)
+app.command()(replay)
+app.command()(slices)
 app.command()(doctor)
 app.command()(train)
 app.command("eval")(evaluate)
