@@ -29,6 +29,8 @@ from pointsman.simulate.fleet import gateway_config
 LEAVES = 0.1
 N_LEFT_ALONE = 40
 """Clients that leave one by one at the end, to time the end of their upstream calls."""
+WARM_UP_S = 60
+"""Seconds until memory has grown to what the load needs, in runs that are long enough."""
 MAX_CANCEL_MS = 100.0
 MAX_GROWTH = 0.05
 ANSWERED, LEFT, ERROR = "answered", "left", "error"
@@ -178,7 +180,8 @@ async def soak(url: str, control: str, gateway: Child, seconds: float, n_streams
         for name in script(seconds)["providers"]:
             await client.patch(f"{control}/_simulate/providers/{name}", json={"faults": {}, "timeline": []})
         times = await cancel_ms(client, url, control)
-    warm = samples[len(samples) // 4 : len(samples) // 4 + max(5, len(samples) // 5)]
+    from_s = max(len(samples) // 4, min(WARM_UP_S, len(samples) // 2))
+    warm = samples[from_s : from_s + max(5, len(samples) // 5)]
     last = samples[-len(warm) :]
     growth = (sum(last) / len(last)) / (sum(warm) / len(warm)) - 1.0
     wrong = list(run.violations)
@@ -194,7 +197,7 @@ async def soak(url: str, control: str, gateway: Child, seconds: float, n_streams
         "requests": sum(run.ends.values()),
         "ends": dict(run.ends.most_common()),
         "tokens_checked": run.n_tokens,
-        "memory_mb": {"warm": round(sum(warm) / len(warm), 1), "end": round(sum(last) / len(last), 1)},
+        "memory_mb": [round(samples[len(samples) * eighth // 8 - 1], 1) for eighth in range(1, 9)],
         "memory_growth": round(growth, 4),
         "descriptors_at_end": descriptors,
         "cancel_ms": {"p50": round(times[len(times) // 2], 1), "max": round(times[-1], 1)},

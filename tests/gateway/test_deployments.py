@@ -33,7 +33,7 @@ def test_states_are_shown_live():
     assert 25 < seen["available_in_s"] <= 37.5
     assert (seen["n_pending"], seen["n_consecutive_failures"]) == (0, 5)
     assert 0.5 < seen["failure_rate"] < 1
-    assert seen["concurrency_limit"] == 100
+    assert seen["concurrency_limit"] == 200
 
 
 def test_limits_that_headers_tell_are_shown():

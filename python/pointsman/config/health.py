@@ -38,8 +38,9 @@ class ConcurrencySettings(Settings):
     """How many calls a deployment may have under way: found by their time to first token."""
 
     adaptive: bool = Field(default=True, description="true or false", examples=["false"])
-    initial: _Calls = Field(default=100.0, description=_CALLS, examples=[100])
-    min: _Calls = Field(default=4.0, description=_CALLS, examples=[4])
+    # Times to first token vary threefold without any queue, which a low bound would take for one.
+    initial: _Calls = Field(default=200.0, description=_CALLS, examples=[200])
+    min: _Calls = Field(default=200.0, description=_CALLS, examples=[4])
     max: _Calls = Field(default=2000.0, description=_CALLS, examples=[2000])
 
     @model_validator(mode="after")
