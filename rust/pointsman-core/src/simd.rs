@@ -212,9 +212,9 @@ mod tests {
             std::array::from_fn(|i| (i as u8).wrapping_mul(seed).cast_signed())
         };
         let rows: Vec<[i8; 128]> = (0..64).map(|i| row(i * 3 + 1)).collect();
-        for n in [0, 2, 6, 64] {
-            let factor = |i: usize| (1 << 14) - 7 * i as i16;
-            let chosen: Vec<_> = (0..n).map(|i| (&rows[i], factor(i))).collect();
+        for n in [0_i16, 2, 6, 64] {
+            let factors = (0..n).map(|i| (1 << 14) - 7 * i);
+            let chosen: Vec<_> = rows.iter().zip(factors).collect();
             assert_eq!(sum_of_rows(&chosen), sum_of_rows_portable(&chosen));
         }
     }

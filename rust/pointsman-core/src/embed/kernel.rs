@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn rows() -> (Vec<[i8; DIM]>, Vec<i16>) {
-        let value = |i: usize| ((i.wrapping_mul(i).wrapping_mul(31)) >> 3) as u8 as i8;
+        let value = |i: usize| ((i.wrapping_mul(i).wrapping_mul(31) >> 3) as u8).cast_signed();
         let row = |at: usize| std::array::from_fn(|i| value(at * DIM + i));
         let steps = (1..=50).map(|i| MOST_STEPS / i).collect();
         ((0..50).map(row).collect(), steps)
@@ -99,8 +99,8 @@ mod tests {
             };
             let mut sum = [0.0; DIM];
             add_rows(rows, &[0; BATCH], &mut sum);
-            let exact = i32::from(extreme) * i32::from(MOST_STEPS) * BATCH as i32;
-            assert!(sum.iter().all(|x| *x == exact as f32));
+            let exact = f32::from(extreme) * f32::from(MOST_STEPS) * BATCH as f32;
+            assert!(sum.iter().all(|x| *x == exact));
         }
     }
 
