@@ -113,7 +113,7 @@ pub(crate) fn call_end(
     }
 }
 
-/// (limit, remaining, reset_s), each a number or None.
+/// (limit, remaining, `reset_s`), each a number or None.
 pub(crate) type News = (Option<f64>, Option<f64>, Option<f64>);
 
 pub(crate) fn news((limit, remaining, reset_s): News) -> LimitNews {

@@ -189,6 +189,7 @@ impl PyCore {
     }
 
     #[pyo3(signature = (requests, quality_values_usd, *, now_s, seed))]
+    #[allow(clippy::needless_pass_by_value)] // what the binding makes of a sequence is owned
     fn sweep_many<'py>(
         &self,
         py: Python<'py>,

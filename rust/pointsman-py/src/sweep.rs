@@ -16,7 +16,11 @@ pub(crate) fn columns<'py>(py: Python<'py>, sweeps: &[Sweep]) -> Columns<'py> {
     let qualities = candidates().flat_map(|one| one.quality.mean.to_ne_bytes());
     let costs = candidates().flat_map(|one| one.cost_usd.to_ne_bytes());
     let chosen = sweeps.iter().flat_map(Sweep::chosen);
-    let place = |one: &Option<usize>| one.map_or(-1, |place| place as i32).to_ne_bytes();
+    let place = |one: &Option<usize>| {
+        one.and_then(|place| i32::try_from(place).ok())
+            .unwrap_or(-1)
+            .to_ne_bytes()
+    };
     let bytes = |values: Vec<u8>| PyBytes::new(py, &values);
     (
         bytes(qualities.collect()),
