@@ -209,11 +209,14 @@ def strings(value: Any) -> list[str]:
 @few
 @given(shapes.requests())
 def test_nothing_an_anthropic_client_says_is_lost(body):
-    known = {block["id"] for turn in body["messages"] for block in turn["content"] if isinstance(block, dict) and block["type"] == "tool_use"}  # fmt: skip
-    results = [block for turn in body["messages"] for block in turn["content"] if isinstance(block, dict) and block["type"] == "tool_result"]  # fmt: skip
+    known: set[str] = set()
+    for turn in body["messages"]:
+        blocks = [block for block in turn["content"] if isinstance(block, dict)]
+        asked = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
+        if not asked <= known:
+            return  # A result before its call is refused.
+        known |= {block["id"] for block in blocks if block["type"] == "tool_use"}
     chat = chat_of_messages(body)
-    if not {block["tool_use_id"] for block in results} <= known:
-        return
     sent = generate_content_of_chat(chat, "gemini-3-pro")
     said = "".join(strings(sent))
     for turn in body["messages"]:

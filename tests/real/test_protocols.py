@@ -47,7 +47,8 @@ def test_anthropics_client_talks_to_a_real_model(real_gateway):
     assert said["stop"] in ("end_turn", "max_tokens")
     assert said["cut"] == "max_tokens"
     assert all(0 < n <= 20 for n in said["n"])
-    assert said["n_input"] > 5
+    # Those that the server had in its prompt cache are counted apart.
+    assert said["n_input"] >= 1
     assert said["n_counted"] > 5
 
 

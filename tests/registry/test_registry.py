@@ -262,4 +262,5 @@ def test_a_tolerance_the_policy_leaves_out_is_the_core_s_own(complexity, prompt)
 def test_the_example_config_is_good():
     built = registry_from_config(load_config(EXAMPLE, environ=EXAMPLE_ENVIRON))
     assert len(built.catalog) == 5
-    assert set(built.policies) == {"default", "cheap", "careful", "value", "near", "paced", "private"}
+    named = {"cheap", "careful", "value", "near", "paced", "private", "prompt", "thrifty"}
+    assert set(built.policies) == {"default", *named}

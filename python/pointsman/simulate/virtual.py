@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATIENCE_S = 5.0
+"""Real seconds a thread gets to wake a task."""
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose `time()` starts at 0 and passes only while every task waits.
 
-    An hour of waiting takes milliseconds. For programs without sockets and threads: what waits for those
-    alone finds no timer to jump to, and is an error instead of a hang.
+    An hour of waiting takes milliseconds. For programs without sockets. What waits for a thread alone finds
+    no timer to jump to and gets some real seconds; what waits for nothing is an error after them, not a hang.
     """
 
     def __init__(self) -> None:
@@ -27,22 +30,26 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop was made."""
         return self._now_s
 
-    def _jump(self, timeout_s: float | None) -> None:
-        if timeout_s is None:
-            raise RuntimeError("every task waits, and none for a time: a deadlock in virtual time")
+    def _jump(self, timeout_s: float) -> None:
         self._now_s += timeout_s
 
 
 class _JumpingSelector(selectors.DefaultSelector):
     """A selector that skips the waiting."""
 
-    def __init__(self, jump: Callable[[float | None], None]) -> None:
+    def __init__(self, jump: Callable[[float], None]) -> None:
         super().__init__()
         self._jump = jump
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            # No timer at all: only a thread can wake a task now.
+            ready = super().select(_PATIENCE_S)
+            if not ready:
+                raise RuntimeError("every task waits, and none for a time: a deadlock in virtual time")
+            return ready
         ready = super().select(0)
-        if not ready and timeout != 0:
+        if not ready and timeout > 0:
             self._jump(timeout)
         return ready
 
