@@ -46,9 +46,10 @@ def test_a_row_says_what_was_decided_and_what_became_of_it(open_store, url):
         120.5,
         None,
     )
-    assert row["attempts"] == [
-        {"deployment": "p0/m0", "status": 200, "error_code": None, "latency_ms": 120.0}
-    ]
+    [attempt] = row["attempts"]
+    assert attempt == {
+        "deployment": "p0/m0", "status": 200, "error_code": None, "latency_ms": 120.0, "is_rejected": False
+    }  # fmt: skip
     assert (row["is_stream"], row["is_cut"], row["is_usage_estimated"]) == (False, False, False)
     assert (row["prompt"], row["answer"], row["reward"], row["error_code"]) == (None, None, None, None)
     assert row["propensity"] == decision.propensity == 1.0

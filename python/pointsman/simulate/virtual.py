@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 2.0
 """Real seconds a thread gets to wake a task."""
 
 
