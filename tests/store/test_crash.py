@@ -27,7 +27,10 @@ def killed_while_writing(parent, path: Path, first_seed: int, after_s: float, *,
     lines = [parent.stdout.readline()] if has_written else []
     time.sleep(after_s)
     os.kill(child, signal.SIGKILL)
-    lines += iter(parent.stdout.readline, "dead\n")
+    # What a child was writing when it was killed may stand before the word.
+    while not (line := parent.stdout.readline()).endswith("dead\n"):
+        assert line, "the parent has ended"
+        lines.append(line)
     return int(lines[-1]) if lines else first_seed
 
 
