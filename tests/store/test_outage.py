@@ -53,6 +53,7 @@ def test_a_full_disk_costs_records_beyond_the_bound_and_no_request(tmp_path, cap
     assert eventually(lambda: store.flush(0.5))
     n_kept = len(store.page(limit=1000))
     assert n_kept == 30 + n_taken == store.counts["written"]
+    assert eventually(lambda: any("written again" in line for line in outages(caplog)))
     said = outages(caplog)
     assert (
         sum("cannot be written" in line for line in said),
