@@ -8,6 +8,8 @@ import yaml
 from pydantic import BaseModel
 
 from pointsman.config import Config, load_config, parse_config
+from pointsman.config import deployments as config_deployments
+from pointsman.config import providers as config_providers
 from pointsman.config import schema as config_schema
 from pointsman.errors import ConfigError
 from tests.config.malformed import BASE, ENVIRON, SECRET
@@ -227,7 +229,8 @@ def test_a_key_from_the_environment_is_not_printed_wherever_it_went():
 
 
 def sections() -> list[type[BaseModel]]:
-    found = [value for value in vars(config_schema).values() if isinstance(value, type)]
+    modules = (config_schema, config_providers, config_deployments)
+    found = [value for each in modules for value in vars(each).values() if isinstance(value, type)]
     return [value for value in found if issubclass(value, config_schema.Settings)]
 
 

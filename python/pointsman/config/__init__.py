@@ -1,26 +1,21 @@
 """Typed settings from YAML, with errors that name file, line, key path, the value seen and the remedy."""
 
 from pointsman.config.cache import CacheSettings
+from pointsman.config.deployments import (
+    DeploymentSettings,
+    LatencySettings,
+    LimitSettings,
+    PriceSettings,
+    RateSettings,
+)
 from pointsman.config.environment import config_from_environment
 from pointsman.config.keys import AllowanceSettings, BudgetsSettings, KeySettings
 from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
 from pointsman.config.learning import LearningSettings
 from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
-from pointsman.config.schema import (
-    Config,
-    DeploymentSettings,
-    LatencySettings,
-    LimitSettings,
-    ModelSettings,
-    PolicySettings,
-    PreferenceSettings,
-    PriceSettings,
-    ProviderSettings,
-    RateSettings,
-    ServerSettings,
-    TimeoutSettings,
-)
+from pointsman.config.providers import ProviderSettings, TimeoutSettings
+from pointsman.config.schema import Config, ModelSettings, PolicySettings, PreferenceSettings, ServerSettings
 from pointsman.config.signals import JudgeSettings, SignalSettings
 from pointsman.config.store import StoreSettings
 from pointsman.config.values import Secret

@@ -158,6 +158,8 @@ Price = Annotated[
     Field(ge=0, le=MAX_USD_PER_MTOK, allow_inf_nan=False),
     AfterValidator(_price_usd_per_mtok),
 ]
+# What a price is, for errors.
+PRICE = "a price from 0 to 1,000,000 in US dollars per 1M tokens"
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 Secret: TypeAlias = SecretStr | None
 Key = Annotated[Secret, BeforeValidator(_stripped), AfterValidator(_header_value)]
