@@ -110,7 +110,7 @@ def measure(n: int, folder: str) -> dict[str, float]:
     spans, logs = OpenTelemetryObserver(), LogObserver()
     log_to_nowhere()
     chat = router.parse(body, {}, key=key)
-    decision, wiring = router.decide_request(chat), router._current()
+    decision, wiring = router.decide_request(chat), router._wirings.current()
     now_s = time.time()
 
     def hold_and_settle() -> None:

@@ -331,3 +331,23 @@ async def test_a_budget_is_priced_by_what_was_spent_and_a_request_cannot_undo_it
         before = price()
         await router.swap(router.registry)
         assert price() == before
+
+
+async def test_what_is_learned_is_learned_at_the_time_of_the_routers_clock():
+    # Speeds are those of the last minutes: learned at another time, these would be long forgotten.
+    settings = parse_config(config(), source="mapping")
+    router = Router(registry_from_config(settings), clock=lambda: 4e9)
+    before = router.decide("hello", model="nano")
+    slow = Outcome(
+        deployment=before.deployment,
+        domain=before.domain,
+        complexity=before.complexity,
+        structure=before.structure,
+        n_output_tokens=10,
+        latency_ms=30_000.0,
+        ttft_ms=29_000.0,
+    )
+    for _ in range(100):
+        router.observe(slow)
+    after = router.decide("hello", model="nano")
+    assert after.predicted_ttft_p95_ms > 5 * before.predicted_ttft_p95_ms

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from pointsman.errors import InvalidInput, UnknownName
 from pointsman.types import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pointsman._native import Core, Decision, Pacer
     from pointsman.types import Attempt, Request, Usage
@@ -19,21 +18,27 @@ if TYPE_CHECKING:
 class Learner:
     """Tells the core what came of one decision. Never raises for what an upstream reported."""
 
-    __slots__ = ("_core", "_decision", "_pacers", "_request")
+    __slots__ = ("_clock", "_core", "_decision", "_pacers", "_request")
 
     def __init__(
-        self, core: Core, request: Request, decision: Decision, pacers: tuple[Pacer, ...] = ()
+        self,
+        core: Core,
+        request: Request,
+        decision: Decision,
+        clock: Callable[[], float],
+        pacers: tuple[Pacer, ...] = (),
     ) -> None:
         self._core = core
         self._request = request
         self._decision = decision
+        self._clock = clock
         self._pacers = pacers
 
     def settled(self, cost_usd: float) -> None:
         """Tell the budgets what an answer cost."""
         for pacer in self._pacers:
             with suppress(InvalidInput):  # An upstream that counts nonsense.
-                pacer.observe(cost_usd, now_s=time.time())
+                pacer.observe(cost_usd, now_s=self._clock())
 
     def failed(self, attempts: Iterable[Attempt]) -> None:
         """Learn from the calls that failed."""
@@ -87,7 +92,7 @@ class Learner:
             **seen,
         )
         try:
-            self._core.observe(outcome, now_s=time.time())
+            self._core.observe(outcome, now_s=self._clock())
         except (InvalidInput, UnknownName):
             # An upstream that counts nonsense, a deployment swapped away: no reason to fail an answer.
             return

@@ -19,7 +19,7 @@ import orjson
 from anyio import to_thread
 
 from pointsman._native import Core
-from pointsman.errors import PointsmanError, RequestError, UnknownName
+from pointsman.errors import RequestError, UnknownName
 from pointsman.execution.direct import within
 from pointsman.execution.dispatch import Dispatch
 from pointsman.providers import build_provider
@@ -40,7 +40,7 @@ from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
-from pointsman.router.parts import close_all, configure, load_registry, unknown_name
+from pointsman.router.parts import configure, load_registry, unknown_name
 from pointsman.router.plans import Plans, fail
 from pointsman.router.request import ChatRequest, chat_body
 from pointsman.router.rewards import JUDGE_TAG, RewardObserver, rewarding
@@ -56,6 +56,7 @@ from pointsman.router.wiring import (
     ends_cut,
     estimated_usage,
 )
+from pointsman.router.wirings import Wirings
 from pointsman.types import CACHE_OFF, CacheUse, Completion, Outcome
 
 if TYPE_CHECKING:
@@ -110,17 +111,15 @@ class Router:
         self._dispatch = Dispatch(self._core, clock)
         configure(self._dispatch, registry)
         self._budgets = Budgets()
-        self._wiring = Wiring(registry, self._build(registry, {}))
-        self._retired: list[Wiring] = []
+        self._wirings = Wirings(Wiring(registry, self._build(registry, {})))
         self._cache = open_cache(registry.cache)
-        self._admission = Admission(registry)
+        self._admission = Admission(registry, clock=clock)
         self._observers = Observers()
         self._ledger = Ledger(self._core, registry)
         self._observers.add(self._ledger)
         self._plans = Plans()
         self._signals: RewardObserver | None = None
         self._use_signals(registry.signals)
-        self._is_closed = False
 
     @classmethod
     def from_config(
@@ -139,7 +138,7 @@ class Router:
     @property
     def registry(self) -> Registry:
         """What is routed to now."""
-        return self._wiring.registry
+        return self._wirings.now.registry
 
     # ---- deciding
 
@@ -178,8 +177,8 @@ class Router:
             decision = self._core.decide(chat.request, now_s=self._clock(), seed=random.getrandbits(64))
         except UnknownName as error:
             raise unknown_name(str(error.args[0])) from None
-        policy = self._wiring.registry.policies.get(chat.policy)
-        return self._plans.planned(decision, chat, policy, self._wiring)
+        policy = self._wirings.now.registry.policies.get(chat.policy)
+        return self._plans.planned(decision, chat, policy, self._wirings.now)
 
     # ---- answering
 
@@ -234,7 +233,7 @@ class Router:
     async def _run_cached(
         self, chat: ChatRequest, decision: Decision, started_s: float, attempts: Attempts, visit: Visit
     ) -> Completion:
-        wiring = self._current()
+        wiring = self._wirings.current()
         try:
             kept = await visit.find(patience_s(decision))
             attempts.upstream_s += visit.waited_s
@@ -257,7 +256,7 @@ class Router:
         cache: CacheUse = CACHE_OFF,
     ) -> Completion:
         """Call the models of a decision, whatever is in the cache."""
-        wiring = self._current()
+        wiring = self._wirings.current()
         admitted = self._admission.admit(chat, decision, wiring)
         wiring.n_inflight += 1
         learner = self._learner(chat, decision)
@@ -269,7 +268,7 @@ class Router:
             raise
         finally:
             learner.failed(attempts.made)
-            await self._leave(wiring)
+            await self._wirings.leave(wiring)
         usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
         reply.body["model"] = target.model
         reply.body["id"] = decision_answer_id(decision)  # feedback is given by either
@@ -316,20 +315,20 @@ class Router:
 
     async def run_embedding(self, body: Any, started_s: float, *, key: Key | None = None) -> Embedding:
         """Answer an embeddings body; `started_s` as in `run`, errors as `embed`."""
-        wiring = self._current()
+        wiring = self._wirings.current()
         wiring.n_inflight += 1
         try:
             return await embed(wiring, self._admission, body, key, started_s)
         finally:
-            await self._leave(wiring)
+            await self._wirings.leave(wiring)
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
         learner = self._learner(chat, decision)
         visit = visit_of(self._cache, chat, decision)
         return CompletionStream(
-            self._current(),
-            self._leave,
+            self._wirings.current(),
+            self._wirings.leave,
             chat,
             decision,
             learner,
@@ -400,7 +399,7 @@ class Router:
             InvalidInput: A number that is NaN or out of range, an unknown label.
             UnknownName: A deployment that is not in the registry.
         """
-        self._core.observe(outcome, now_s=time.time())
+        self._core.observe(outcome, now_s=self._clock())
 
     def certificates(self) -> tuple[Certificate, ...]:
         """The quality floors that are certified now, by slice and deployment."""
@@ -528,32 +527,27 @@ class Router:
 
         Providers whose settings are unchanged keep their connections.
         """
-        old = self._wiring
-        self._wiring = Wiring(registry, self._build(registry, old.providers))
+        old = self._wirings.now
+        wiring = Wiring(registry, self._build(registry, old.providers))
         self._core.swap(registry.catalog)
         self._admission.swap(registry)
         configure(self._dispatch, registry)
+        await self._wirings.swap(wiring)
         if registry.cache != old.registry.cache:
             await self._swap_cache(registry.cache)
         await self._ledger.swap(registry)
         self._use_signals(registry.signals)
-        old.is_retired = True
-        self._retired.append(old)
-        if old.n_inflight == 0:
-            await self._close_retired(old)
 
     async def aclose(self) -> None:
         """Close every provider's idle connections and take no more requests; those under way may finish."""
-        self._is_closed = True
+        self._wirings.refuse()
         if self._signals is not None:
             await self._signals.aclose()
         if self._cache is not None:
             await self._cache.aclose()
         await self._ledger.aclose()
         self._admission.close()
-        wirings = [*self._retired, self._wiring]
-        self._retired.clear()
-        await close_all({id(each): each for wiring in wirings for each in wiring.providers.values()}.values())
+        await self._wirings.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -566,7 +560,7 @@ class Router:
     # ---- inside
 
     def _policy(self, name: str, key: Key | None) -> Policy:
-        policies = self._wiring.registry.policies
+        policies = self._wirings.now.registry.policies
         if name not in policies:
             raise RequestError(
                 f"unknown policy {name!r}{nearest(name, policies)}",
@@ -577,9 +571,9 @@ class Router:
         return self._admission.priced(self._budgets.priced(policies[name]), key)
 
     def _learner(self, chat: ChatRequest, decision: Decision) -> Learner:
-        policy = self._wiring.registry.policies.get(chat.policy)
+        policy = self._wirings.now.registry.policies.get(chat.policy)
         pacers = self._budgets.pacers(policy) if policy is not None and policy.budgets else ()
-        return Learner(self._core, chat.request, decision, pacers)
+        return Learner(self._core, chat.request, decision, self._clock, pacers)
 
     def _build(
         self, registry: Registry, existing: Mapping[ProviderSettings, Provider]
@@ -588,22 +582,3 @@ class Router:
             settings: self._injected.get(settings.name) or existing.get(settings) or build_provider(settings)
             for settings in registry.providers
         }
-
-    def _current(self) -> Wiring:
-        if self._is_closed:
-            raise PointsmanError("the router is closed; make a new one")
-        return self._wiring
-
-    async def _leave(self, wiring: Wiring) -> None:
-        wiring.n_inflight -= 1
-        if wiring.is_retired and wiring.n_inflight == 0:
-            await self._close_retired(wiring)
-
-    async def _close_retired(self, wiring: Wiring) -> None:
-        if wiring not in self._retired:
-            return
-        self._retired.remove(wiring)
-        kept = {
-            id(provider) for other in [*self._retired, self._wiring] for provider in other.providers.values()
-        }
-        await close_all(provider for provider in wiring.providers.values() if id(provider) not in kept)

@@ -26,7 +26,7 @@ _SILENT_FIELDS = frozenset({"role", "id", "type", "annotations", "index"})
 class Wiring:
     """A registry with its providers built: what one request runs on from start to end."""
 
-    __slots__ = ("embedders", "is_retired", "n_inflight", "providers", "registry", "targets")
+    __slots__ = ("embedders", "n_inflight", "providers", "registry", "targets")
 
     def __init__(self, registry: Registry, providers: dict[ProviderSettings, Provider]) -> None:
         self.registry = registry
@@ -45,7 +45,6 @@ class Wiring:
             target = _target(registry, deployment, by_name)
             self.embedders.setdefault(deployment.model, []).append(target)
         self.n_inflight = 0
-        self.is_retired = False
 
 
 def _target(
