@@ -11,8 +11,9 @@ import orjson
 from pointsman.protocols.anthropic_answers import ChunksOfEvents, completion_of_message
 from pointsman.protocols.anthropic_requests import messages_of_chat
 from pointsman.protocols.fields import refused
-from pointsman.providers.answers import embedded_error, error_of, parsed, passed_on, secrets_of, usage_of
+from pointsman.providers.answers import embedded_error, error_of, parsed, passed_on, usage_of
 from pointsman.providers.event_stream import EventStream
+from pointsman.providers.http_provider import HttpProvider, ids_of
 from pointsman.providers.provider import ProviderReply, written
 from pointsman.providers.transport import HttpCall, malformed
 
@@ -49,32 +50,16 @@ _UNSUPPORTED = re.compile(
 _MAX_MODELS = 1000
 
 
-class AnthropicProvider:
-    """Anthropic, or a server that speaks its Messages API.
-
-    Args:
-        settings: Where it is and how to reach it.
-        transport: Returns the transport to use in the running async library, the same one every time.
-    """
+class AnthropicProvider(HttpProvider):
+    """Anthropic, or a server that speaks its Messages API."""
 
     def __init__(self, settings: ProviderSettings, transport: Callable[[], Transport]) -> None:
-        self.settings = settings
-        self._secrets = secrets_of(settings)
-        self._transport = transport
-        base_url = settings.base_url.rstrip("/")
-        self._messages_url = f"{base_url}/messages"
-        self._models_url = f"{base_url}/models?limit={_MAX_MODELS}"
-
-    @property
-    def name(self) -> str:
-        """Name of the provider in the catalog."""
-        return self.settings.name
+        super().__init__(settings, transport)
+        self._messages_url = f"{self._base_url}/messages"
 
     async def complete(self, call: ProviderCall) -> ProviderReply:
         """Get a whole answer."""
-        reply = await self._transport().send(self._http_call(call, is_stream=False))
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
+        reply = await self._sent(self._http_call(call, is_stream=False))
         answer = completion_of_message(self._checked(reply.status, reply.body), int(time.time()))
         return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
 
@@ -84,24 +69,7 @@ class AnthropicProvider:
 
     async def list_models(self) -> list[str]:
         """Return the names of the models the server serves, sorted."""
-        reply = await self._transport().send(
-            HttpCall("GET", self._models_url, timeouts=self.settings.timeouts)
-        )
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
-        models = parsed(self.name, reply.status, reply.body).get("data")
-        if not isinstance(models, list):
-            raise malformed(self.name, "the list of models has no `data`; check base_url", status=200)
-        return sorted(
-            model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)
-        )
-
-    async def aclose(self) -> None:
-        """Close all connections of the running async library."""
-        await self._transport().aclose()
-
-    def __repr__(self) -> str:
-        return f"AnthropicProvider({self.settings!r})"
+        return sorted(ids_of(await self._listed(f"{self._base_url}/models?limit={_MAX_MODELS}", "data")))
 
     def _http_call(self, call: ProviderCall, *, is_stream: bool) -> HttpCall:
         body = messages_of_chat(call.body, call.max_output_tokens)

@@ -17,48 +17,31 @@ from pointsman.protocols.gemini_answers import (
     completion_of_response,
 )
 from pointsman.protocols.gemini_requests import generate_content_of_chat
-from pointsman.providers.answers import embedded_error, error_of, parsed, passed_on, secrets_of, usage_of
+from pointsman.providers.answers import embedded_error, error_of, parsed, passed_on, usage_of
 from pointsman.providers.event_stream import EventStream
+from pointsman.providers.http_provider import HttpProvider
 from pointsman.providers.provider import ProviderReply, written
 from pointsman.providers.transport import HttpCall, malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from pointsman.errors import ProviderError
-    from pointsman.providers.provider import ProviderCall, ProviderSettings
-    from pointsman.providers.transport import HttpStream, Transport
+    from pointsman.providers.provider import ProviderCall
+    from pointsman.providers.transport import HttpStream
 
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
 # A page of the list of models.
 _MAX_MODELS = 1000
 
 
-class GeminiProvider:
-    """Google's Gemini API, or a server that speaks it.
-
-    Args:
-        settings: Where it is and how to reach it.
-        transport: Returns the transport to use in the running async library, the same one every time.
-    """
-
-    def __init__(self, settings: ProviderSettings, transport: Callable[[], Transport]) -> None:
-        self.settings = settings
-        self._secrets = secrets_of(settings)
-        self._transport = transport
-        self._base_url = settings.base_url.rstrip("/")
-
-    @property
-    def name(self) -> str:
-        """Name of the provider in the catalog."""
-        return self.settings.name
+class GeminiProvider(HttpProvider):
+    """Google's Gemini API, or a server that speaks it."""
 
     async def complete(self, call: ProviderCall) -> ProviderReply:
         """Get a whole answer."""
-        reply = await self._transport().send(self._http_call(call, "generateContent"))
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
+        reply = await self._sent(self._http_call(call, "generateContent"))
         response = self._checked(reply.status, reply.body)
         if not candidates_of(response):
             raise malformed(self.name, "answered without `candidates`; check base_url and kind", status=200)
@@ -73,20 +56,7 @@ class GeminiProvider:
     async def list_models(self) -> list[str]:
         """Return the names of the models that generate content, sorted."""
         url = f"{self._base_url}/models?pageSize={_MAX_MODELS}"
-        reply = await self._transport().send(HttpCall("GET", url, timeouts=self.settings.timeouts))
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
-        models = parsed(self.name, reply.status, reply.body).get("models")
-        if not isinstance(models, list):
-            raise malformed(self.name, "the list of models has no `models`; check base_url", status=200)
-        return sorted(_served(models))
-
-    async def aclose(self) -> None:
-        """Close all connections of the running async library."""
-        await self._transport().aclose()
-
-    def __repr__(self) -> str:
-        return f"GeminiProvider({self.settings!r})"
+        return sorted(_served(await self._listed(url, "models")))
 
     def _http_call(self, call: ProviderCall, verb: str) -> HttpCall:
         body = generate_content_of_chat(call.body, call.upstream_model)

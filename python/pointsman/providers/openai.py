@@ -8,13 +8,12 @@ from pointsman.protocols.plain import may_have_extensions, plain_chat
 from pointsman.providers.answers import (
     checked_chunk,
     checked_completion,
-    error_of,
     parsed,
     passed_on,
-    secrets_of,
     usage_of,
 )
 from pointsman.providers.event_stream import EventStream
+from pointsman.providers.http_provider import HttpProvider, ids_of
 from pointsman.providers.provider import ProviderReply, written
 from pointsman.providers.transport import HttpCall, malformed
 
@@ -22,43 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from pointsman.errors import ProviderError
     from pointsman.providers.provider import ProviderCall, ProviderSettings
     from pointsman.providers.transport import HttpStream, Transport
 
 _DONE = b"[DONE]"
 
 
-class OpenAIProvider:
-    """Any OpenAI-compatible server.
-
-    Args:
-        settings: Where it is and how to reach it.
-        transport: Returns the transport to use in the running async library, the same one every time.
-    """
+class OpenAIProvider(HttpProvider):
+    """Any OpenAI-compatible server."""
 
     def __init__(self, settings: ProviderSettings, transport: Callable[[], Transport]) -> None:
-        self.settings = settings
-        self._secrets = secrets_of(settings)
-        self._transport = transport
-        base_url = settings.base_url.rstrip("/")
-        self._chat_url = f"{base_url}/chat/completions"
-        self._embeddings_url = f"{base_url}/embeddings"
-        self._models_url = f"{base_url}/models"
-
-    @property
-    def name(self) -> str:
-        """Name of the provider in the catalog."""
-        return self.settings.name
+        super().__init__(settings, transport)
+        self._chat_url = f"{self._base_url}/chat/completions"
+        self._embeddings_url = f"{self._base_url}/embeddings"
 
     async def complete(self, call: ProviderCall) -> ProviderReply:
         """Get a whole answer."""
         body = _body_of(call)
         body.pop("stream", None)
         body.pop("stream_options", None)
-        reply = await self._transport().send(self._http_call(call, body))
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
+        reply = await self._sent(self._http_call(call, body))
         answer = self._checked(reply.status, reply.body)
         return ProviderReply(body=answer, usage=usage_of(answer), headers=passed_on(reply.headers))
 
@@ -76,9 +58,7 @@ class OpenAIProvider:
         http_call = HttpCall(
             "POST", self._embeddings_url, call.headers, written(body), self.settings.timeouts
         )
-        reply = await self._transport().send(http_call)
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
+        reply = await self._sent(http_call)
         answer = parsed(self.name, reply.status, reply.body)
         data = answer.get("data")
         if not isinstance(data, list) or not data or not all(isinstance(item, dict) for item in data):
@@ -87,23 +67,7 @@ class OpenAIProvider:
 
     async def list_models(self) -> list[str]:
         """Return the names of the models the server serves, sorted."""
-        call = HttpCall("GET", self._models_url, timeouts=self.settings.timeouts)
-        reply = await self._transport().send(call)
-        if reply.status != 200:
-            raise self._error(reply.status, reply.headers, reply.body)
-        models = parsed(self.name, reply.status, reply.body).get("data")
-        if not isinstance(models, list):
-            raise malformed(self.name, "the list of models has no `data`; check base_url", status=200)
-        return sorted(
-            model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)
-        )
-
-    async def aclose(self) -> None:
-        """Close all connections of the running async library."""
-        await self._transport().aclose()
-
-    def __repr__(self) -> str:
-        return f"OpenAIProvider({self.settings!r})"
+        return sorted(ids_of(await self._listed(f"{self._base_url}/models", "data")))
 
     def _http_call(self, call: ProviderCall, body: Mapping[str, Any]) -> HttpCall:
         data = written(body)
@@ -113,9 +77,6 @@ class OpenAIProvider:
 
     def _checked(self, status: int, body: bytes) -> dict[str, Any]:
         return checked_completion(self.name, status, body, self._secrets)
-
-    def _error(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        return error_of(self.name, status, headers, body, secrets=self._secrets)
 
 
 def _body_of(call: ProviderCall) -> dict[str, Any]:
