@@ -13,8 +13,9 @@ use crate::catalog::PyCatalog;
 use crate::decision::PyDecision;
 use crate::error::{CoreError, no_feasible};
 use crate::outcome;
-use crate::request::{self, items};
+use crate::request;
 use crate::sweep;
+use crate::value::items;
 
 /// Texts longer than this together are worth letting other threads run.
 const DETACH_BYTES: usize = 8 * 1024;

@@ -16,6 +16,7 @@ mod pacer;
 mod planner;
 mod request;
 mod sweep;
+mod value;
 
 use pyo3::prelude::*;
 

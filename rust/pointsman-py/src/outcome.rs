@@ -8,7 +8,7 @@ use pyo3::types::PyBytes;
 
 use crate::decision::PyDecision;
 use crate::error::{CoreError, invalid, of_field};
-use crate::request::{optional_text, text, type_name};
+use crate::value::{optional_text, text, type_name};
 
 const NUMBER: &str = "give a number, or None";
 const WHOLE: &str = "give a whole number >= 0";

@@ -3,6 +3,7 @@
 //! A bare "yes, do it" says nothing itself, so it lets almost all of what came before through; a message of
 //! substance lets little through. System prompts count at a lower weight, tool results hardly at all.
 
+mod language;
 mod reading;
 mod themes;
 
@@ -12,19 +13,10 @@ use crate::grams::Grams;
 use crate::lexicon::{Cue, N_CUES};
 use crate::request::{Attachment, Request, ResponseFormat};
 use crate::tokens;
-use reading::{Reading, SCRIPTS};
+pub use language::Language;
+use language::SCRIPTS;
+use reading::Reading;
 use themes::N_THEME_FEATURES;
-
-/// Language of a conversation, as ISO 639-1 codes; `und` when unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Language(&'static str);
-
-impl Language {
-    /// The code, e.g. `en`.
-    pub fn code(self) -> &'static str {
-        self.0
-    }
-}
 
 /// Names of the measures, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use crate::scaffold;
 use crate::text::{Class, TextStats, Windows};
 use crate::tokens;
 
+use super::language::{Language, SCRIPTS};
 use super::themes::Themes;
-use super::{Language, Measure, N_DENSE, N_MEASURES};
+use super::{Measure, N_DENSE, N_MEASURES};
 
 /// Bytes read of one conversation, newest first; what lies beyond is only measured by its length.
 const BYTES_READ: usize = 8 * 1024;
@@ -32,9 +33,6 @@ const CARRY: (f32, f32) = (0.1, 0.9);
 const PLAIN_SHARE: f32 = 0.4;
 /// Below this weight a message is only counted for its tokens.
 const MIN_WEIGHT: f32 = 0.03;
-
-/// The languages of the Latin cues, in the order of `Cue::En..=Cue::Nl`.
-const LATIN: [&str; 7] = ["en", "es", "fr", "de", "it", "pt", "nl"];
 
 /// The state of one reading.
 pub(super) struct Reading {
@@ -61,18 +59,6 @@ pub(super) enum Part {
     Last = 1,
     System = 2,
 }
-
-/// Scripts that tell a language, with the code each stands for.
-pub(super) const SCRIPTS: [(Class, &str); 8] = [
-    (Class::Cyrillic, "ru"),
-    (Class::Greek, "el"),
-    (Class::Hebrew, "he"),
-    (Class::Arabic, "ar"),
-    (Class::Indic, "hi"),
-    (Class::Kana, "ja"),
-    (Class::Hangul, "ko"),
-    (Class::Han, "zh"),
-];
 
 impl Reading {
     pub(super) fn new() -> Self {
@@ -342,22 +328,7 @@ impl Reading {
     }
 
     pub(super) fn language(&self) -> Language {
-        // Kana and Hangul tell more than the Han they are mixed with; SCRIPTS is in that order.
-        let script = SCRIPTS
-            .iter()
-            .zip(self.scripts)
-            .find(|(_, share)| *share > 0.1);
-        if let Some(((_, code), _)) = script {
-            return Language(code);
-        }
-        let counts = &self.cues[0][Cue::En as usize..=Cue::Nl as usize];
-        let (mut best, mut most) = ("und", 0.0);
-        for (code, count) in LATIN.iter().zip(counts) {
-            if *count > most {
-                (best, most) = (code, *count);
-            }
-        }
-        Language(best)
+        Language::of(&self.scripts, &self.cues[0])
     }
 }
 

@@ -12,11 +12,13 @@
 mod adwin;
 mod binomial;
 mod certify;
+mod level;
 mod monitor;
 mod ward;
 
 pub use adwin::Adwin;
 pub use binomial::binomial_cdf;
 pub use certify::{Audit, N_GRID, Passed, certify, grid, least_audits, least_diverted};
+pub use level::Certificate;
 pub use monitor::{Alarm, BETS, DETECTOR_ALARM, Monitor};
-pub use ward::{Certificate, DELTA, LEVELS, Standing, Ward};
+pub use ward::{DELTA, LEVELS, Standing, Ward};

@@ -1,6 +1,7 @@
 //! [`Ward`]: the floors of one deployment in one slice: audits that come in, certificates, alarms.
 
 use super::certify::{Audit, certify, grid, least_diverted};
+use super::level::{Certificate, Level};
 use super::monitor::{Alarm, Monitor};
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
@@ -14,30 +15,6 @@ const BATCHES: [usize; 4] = [250, 500, 1_000, 2_000];
 /// Scores that the first grid is made of, before the first batch.
 const N_FIRST_SCORES: usize = 100;
 
-/// What was certified of a deployment in a slice.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Certificate {
-    /// The floor: mean quality of what is served is at least this; `1 - alpha`.
-    pub min_quality: f64,
-    /// With confidence `1 - delta`, over all tests of this floor.
-    pub delta: f64,
-    /// Least predicted quality that is served.
-    pub threshold: f64,
-    /// Audits it rests on.
-    pub n: usize,
-    /// Sum of their losses.
-    pub n_failed: f64,
-    /// When it was issued, Unix seconds.
-    pub at_s: f64,
-}
-
-impl Certificate {
-    /// Largest share that fails.
-    pub fn alpha(&self) -> f64 {
-        1.0 - self.min_quality
-    }
-}
-
 /// What is known of a floor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Standing {
@@ -47,13 +24,6 @@ pub enum Standing {
     Certified(Certificate),
     /// Broken: more fails than it allows.
     Alarmed(Alarm),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Level {
-    certificate: Option<Certificate>,
-    alarm: Option<(Alarm, f64)>,
-    monitor: Monitor,
 }
 
 /// The floors of one deployment in one slice.
@@ -315,45 +285,6 @@ impl Ward {
             level.load(min_quality, reader)?;
         }
         Ok(ward)
-    }
-}
-
-impl Level {
-    fn save(&self, writer: &mut Writer) {
-        self.monitor.save(writer);
-        writer.u32(u32::from(self.certificate.is_some()));
-        if let Some(one) = self.certificate {
-            writer.f64(one.threshold);
-            writer.len(one.n);
-            writer.f64(one.n_failed);
-            writer.f64(one.at_s);
-        }
-        let alarm = self
-            .alarm
-            .map(|(alarm, _)| if alarm == Alarm::Risk { 1 } else { 2 });
-        writer.u32(alarm.unwrap_or(0));
-        writer.f64(self.alarm.map_or(0.0, |(_, at_s)| at_s));
-    }
-
-    fn load(&mut self, min_quality: f64, reader: &mut Reader) -> Result<(), LearnError> {
-        self.monitor.load(reader)?;
-        if reader.u32()? != 0 {
-            self.certificate = Some(Certificate {
-                min_quality,
-                delta: DELTA,
-                threshold: within("threshold", reader.f64()?, 0.0, 1.0, "restore a backup")?,
-                n: reader.number()?.min(1 << 50),
-                n_failed: reader.amount()?,
-                at_s: reader.f64()?,
-            });
-        }
-        let (alarm, at_s) = (reader.u32()?, reader.f64()?);
-        self.alarm = match alarm {
-            1 => Some((Alarm::Risk, at_s)),
-            2 => Some((Alarm::Change, at_s)),
-            _ => None,
-        };
-        Ok(())
     }
 }
 

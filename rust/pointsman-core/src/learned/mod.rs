@@ -3,6 +3,7 @@
 //! Speed is learned per deployment, length per model, quality per slice, model and deployment. Without outcomes
 //! every belief is exactly the catalog's prior.
 
+mod answer;
 mod floors;
 mod outcome;
 mod preference;
@@ -16,15 +17,15 @@ pub(crate) use task::Task;
 pub use vector::FeatureVector;
 
 use crate::belief::{Belief, Beliefs};
-use crate::catalog::{Capability, Catalog, Deployment, Model};
+use crate::catalog::{Catalog, Deployment, Model};
 use crate::error::Error;
 use crate::floor::Standing;
 use crate::latency_model::{LatencyModel, Speed};
 use crate::learn_error::LearnError;
-use crate::length::OutputTokens;
 use crate::length_model::LengthModel;
 use crate::prompt_cache::CacheHabit;
 use crate::quality::{Arm, Context, Estimate, Quality, QualityConfig, QualityEstimator};
+use answer::Answer;
 use floors::Floors;
 use task::{N_FEATURES, N_QUALITY_FEATURES};
 use vector::{N_HAND, N_OWN};
@@ -45,14 +46,6 @@ pub(crate) struct Learned {
     floors: Floors,
     /// Values of the callers' vectors that neighbours are sought by; 0: by the built-in embedding.
     n_given: usize,
-}
-
-/// What is expected of a model's answer, the same of all its deployments.
-struct Answer {
-    prior: Quality,
-    output_tokens: OutputTokens,
-    reasoning_tokens: f64,
-    n_input_tokens: u64,
 }
 
 impl Learned {
@@ -142,59 +135,6 @@ impl Learned {
             self.grade(&mut beliefs, task, now_s)?;
         }
         Ok(beliefs)
-    }
-
-    /// What is expected of a model wherever it runs.
-    fn answer(
-        &self,
-        task: &Task<'_>,
-        features: &[f32],
-        (index, model): (usize, &Model),
-        output_tokens: OutputTokens,
-    ) -> Result<Answer, Error> {
-        let reasoning = self.reasoning_tokens(task, features, index, model)?;
-        Ok(Answer {
-            prior: model
-                .quality
-                .predict(task.domain, task.complexity, task.name),
-            output_tokens: reasoning.map_or(output_tokens, |one| output_tokens.after(one)),
-            reasoning_tokens: reasoning.map_or(0.0, |one| one.mean),
-            n_input_tokens: task.n_input_tokens_of(model.tokenizer),
-        })
-    }
-
-    fn output_tokens(
-        &self,
-        task: &Task<'_>,
-        features: &[f32],
-        model: usize,
-    ) -> Result<OutputTokens, Error> {
-        let length = self.lengths.predict(features, model, task.length_prior())?;
-        Ok(length.into())
-    }
-
-    /// Of a model that can reason, or did; `None` of any other.
-    fn reasoning_tokens(
-        &self,
-        task: &Task<'_>,
-        features: &[f32],
-        index: usize,
-        model: &Model,
-    ) -> Result<Option<OutputTokens>, Error> {
-        if !self.may_reason(index, model) {
-            return Ok(None);
-        }
-        if self.reasonings.is_empty() {
-            return Ok(Some(task.reasoning_tokens()));
-        }
-        let prior = task.reasoning_prior();
-        let length = self.reasonings.predict(features, index, prior)?;
-        Ok(Some(length.into()))
-    }
-
-    fn may_reason(&self, index: usize, model: &Model) -> bool {
-        let is_flagged = model.capabilities.contains(Capability::Reasoning);
-        is_flagged || self.reasonings.n_outcomes(index) > 0.0
     }
 
     /// Puts estimates, shrunken to their slice, in the place of priors wherever a model has rewards.
@@ -312,33 +252,6 @@ impl Learned {
     /// Every floor that is certified or broken, as JSON.
     pub(crate) fn floors_json(&self, catalog: &Catalog) -> Vec<u8> {
         self.floors.to_json(catalog)
-    }
-
-    /// Learns the answer's length and what reasoning came before it, each by itself.
-    fn observe_length<S>(
-        &mut self,
-        task: &Task<'_>,
-        features: &[f32],
-        (index, model): (usize, &Model),
-        (n_tokens, outcome): (u64, &Outcome<S>),
-        now_s: f64,
-    ) -> Result<(), LearnError> {
-        let n_reasoning = outcome.n_reasoning_tokens;
-        let n_said = n_tokens.saturating_sub(n_reasoning);
-        // Cut while it reasoned, an answer says nothing of its own length.
-        let is_cut_early = outcome.is_cut && n_said == 0;
-        if n_reasoning > 0 || self.may_reason(index, model) {
-            let prior = task.reasoning_prior();
-            let n_reasoning = n_reasoning as f64;
-            self.reasonings
-                .observe(features, index, prior, n_reasoning, is_cut_early, now_s)?;
-        }
-        if n_reasoning > 0 && is_cut_early {
-            return Ok(());
-        }
-        let (prior, n_said) = (task.length_prior(), n_said as f64);
-        self.lengths
-            .observe(features, index, prior, n_said, outcome.is_cut, now_s)
     }
 
     /// Refuses a caller's vector that cannot be compared to those learned from.
