@@ -8,15 +8,12 @@ async with Router.from_config("pointsman.yaml") as router:
 from __future__ import annotations
 
 import random
-import re
 import time
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
-from anyio import to_thread
 
 from pointsman._native import Core
 from pointsman.errors import RequestError, UnknownName
@@ -25,15 +22,8 @@ from pointsman.execution.dispatch import Dispatch
 from pointsman.providers import build_provider
 from pointsman.router.admission import Admission
 from pointsman.router.budgets import Budgets
-from pointsman.router.cached import (
-    Auditor,
-    completion_of,
-    kept_of,
-    open_cache,
-    patience_s,
-    reopen_cache,
-    visit_of,
-)
+from pointsman.router.cached import completion_of, kept_of, patience_s
+from pointsman.router.caching import Caching
 from pointsman.router.certificates import certificates
 from pointsman.router.embeddings import Embedding, embed
 from pointsman.router.fields import nearest
@@ -68,7 +58,7 @@ if TYPE_CHECKING:
     from pointsman.cache.kept import KeptAnswer
     from pointsman.cache.store import AnswerCache
     from pointsman.cache.visit import Visit
-    from pointsman.config import CacheSettings, SignalSettings
+    from pointsman.config import SignalSettings
     from pointsman.execution.attempts import Attempts
     from pointsman.execution.cascade import Discarded
     from pointsman.execution.gate import DeploymentState, HealthEvent
@@ -79,7 +69,6 @@ if TYPE_CHECKING:
     from pointsman.store.store import DecisionStore
     from pointsman.types import Certificate, Observer
 
-_ANSWER_PREFIX = re.compile(r"^(chatcmpl-|msg_|resp_)")
 _AVAILABLE_STRATEGIES = ("auto", "direct", "cascade", "race")
 
 
@@ -112,7 +101,7 @@ class Router:
         configure(self._dispatch, registry)
         self._budgets = Budgets()
         self._wirings = Wirings(Wiring(registry, self._build(registry, {})))
-        self._cache = open_cache(registry.cache)
+        self._caching = Caching(registry.cache, self._answer_afresh, self._ask)
         self._admission = Admission(registry, clock=clock)
         self._observers = Observers()
         self._ledger = Ledger(self._core, registry)
@@ -217,7 +206,7 @@ class Router:
     async def run(self, chat: ChatRequest, decision: Decision, started_s: float) -> Completion:
         """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
         attempts = self._dispatch.attempts(decision, chat.request)
-        visit = visit_of(self._cache, chat, decision)
+        visit = self._caching.visit(chat, decision)
         try:
             with within(chat.request.constraints.deadline_s, attempts):
                 if visit is None:
@@ -325,7 +314,7 @@ class Router:
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
         learner = self._learner(chat, decision)
-        visit = visit_of(self._cache, chat, decision)
+        visit = self._caching.visit(chat, decision)
         return CompletionStream(
             self._wirings.current(),
             self._wirings.leave,
@@ -438,14 +427,7 @@ class Router:
         taken = await self._ledger.feedback(decision_id, value, name=name, source=source, tenant=tenant)
         if self._signals is not None and taken.grade is not None:
             self._signals.graded(taken.decision_id, taken.grade)
-        if not taken.is_hit or taken.grade is None or self._cache is None:
-            return taken
-        hit = self._cache.hit_of(taken.decision_id)
-        if hit is None:
-            return taken
-        self.feedback_cache(taken.decision_id, taken.grade >= 0.5, weight=abs(2 * taken.grade - 1))
-        is_deleted = self._cache.core.get(hit.entry_id) is None
-        return replace(taken, is_learned=True, entry_id=hit.entry_id, is_deleted=is_deleted)
+        return self._caching.told(taken)
 
     def _signalled(self, outcome: Outcome) -> None:
         """Take what verifiers say of an answer; of the one served, beside what else is said of it."""
@@ -475,7 +457,7 @@ class Router:
     @property
     def cache(self) -> AnswerCache | None:
         """The cache, if the config has one."""
-        return self._cache
+        return self._caching.cache
 
     def feedback_cache(self, hit_id: str, is_right: bool, *, weight: float = 1.0) -> bool:
         """Learn whether a kept answer was right; a wrong one is deleted if that is certain.
@@ -489,18 +471,12 @@ class Router:
         Returns:
             Whether there is such a hit or entry.
         """
-        own_id = _ANSWER_PREFIX.sub("", hit_id, count=1)
-        hit = self._cache.hit_of(own_id) if self._cache else None
-        if self._cache is None or hit is None:
-            return False
-        self._cache.graded(hit, is_right=is_right, weight=weight)
-        return True
+        return self._caching.graded(hit_id, is_right=is_right, weight=weight)
 
     def _served(self, chat: ChatRequest, decision: Decision, visit: Visit, kept: KeptAnswer) -> None:
         """Tell the budgets that an answer cost nothing, and grade it if it is to be."""
         self._learner(chat, decision).settled(0.0)
-        if visit.wants_audit and self._cache is not None:
-            Auditor(self._cache, self._answer_afresh, self._ask).start(chat, decision, visit, kept)
+        self._caching.audit(chat, decision, visit, kept)
 
     async def _answer_afresh(self, chat: ChatRequest, decision: Decision) -> Completion:
         return await self._call(
@@ -510,15 +486,6 @@ class Router:
     async def _ask(self, model: str, text: str) -> str:
         answer = await self.complete(text, model=model, cache={"mode": "off"}, tags=[JUDGE_TAG])
         return answer.text
-
-    async def _swap_cache(self, settings: CacheSettings | None) -> None:
-        """Go on with other settings; what is kept stays, unless it is to be kept in another folder."""
-        old, self._cache = self._cache, None
-        if old is not None:
-            await old.aclose()
-        is_in_memory = old is not None and settings is not None and settings.path is None
-        snapshot = await to_thread.run_sync(old.core.snapshot) if old is not None and is_in_memory else b""
-        self._cache = await to_thread.run_sync(partial(reopen_cache, settings, snapshot))
 
     # ---- life
 
@@ -534,7 +501,7 @@ class Router:
         configure(self._dispatch, registry)
         await self._wirings.swap(wiring)
         if registry.cache != old.registry.cache:
-            await self._swap_cache(registry.cache)
+            await self._caching.swap(registry.cache)
         await self._ledger.swap(registry)
         self._use_signals(registry.signals)
 
@@ -543,8 +510,7 @@ class Router:
         self._wirings.refuse()
         if self._signals is not None:
             await self._signals.aclose()
-        if self._cache is not None:
-            await self._cache.aclose()
+        await self._caching.aclose()
         await self._ledger.aclose()
         self._admission.close()
         await self._wirings.aclose()
