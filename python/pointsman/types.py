@@ -264,6 +264,7 @@ class Outcome:
     predicted_quality: float | None = None
     weight: float = 1.0
     replaces: float | None = None
+    is_top_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,14 @@ def test_what_is_less_than_sure_counts_less_until_someone_is_sure():
     assert case.taught == (0.0, 1.0)
 
 
+def test_an_answer_of_which_more_is_said_is_one_answer_to_the_monitors():
+    here, case = Desk(), case_of()
+    here.desk.grade(case, 0.0, "signals", "pointsman", weight=0.25)
+    here.desk.grade(case, 0.0, "thumbs", "user")
+    (floor,) = json.loads(here.core.floors())
+    assert floor["n_graded"] == 1
+
+
 def test_what_weighs_nothing_teaches_nothing():
     here, case = Desk(), case_of()
     before = here.core.save()

@@ -159,7 +159,7 @@ class FeedbackDesk:
             if before[0] != reward:
                 told.append(known.outcome(reward=reward, weight=before[1], replaces=before[0]))
             if weight > before[1]:
-                told.append(known.outcome(reward=reward, weight=weight - before[1]))
+                told.append(known.outcome(reward=reward, weight=weight - before[1], is_top_up=True))
         try:
             for outcome in told:
                 self._core.observe(outcome, now_s=now_s)

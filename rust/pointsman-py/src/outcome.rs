@@ -65,6 +65,7 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
             .extract()
             .map_err(of_field("weight", "give a number"))?,
         replaces: number(&get(intern!(py, "replaces"))?, "replaces")?,
+        is_top_up: flag(&get(intern!(py, "is_top_up"))?, "is_top_up")?,
     })
 }
 

@@ -216,6 +216,9 @@ impl Learned {
             }
             self.qualities
                 .observe(&context, arm, reward, weight, now_s)?;
+            if outcome.is_top_up {
+                return Ok(());
+            }
             let grade = (predicted, reward);
             let share = outcome.audit_share;
             if let Some(kept) = self.floors.observe(&task, arm, grade, share, now_s)? {

@@ -67,6 +67,9 @@ pub struct Outcome<S> {
     pub weight: f64,
     /// The reward that was learned of the same answer before, with the same weight, and that `reward` replaces.
     pub replaces: Option<f64>,
+    /// Whether the weight comes on top of that with which the same answer was learned before: it teaches, and is no
+    /// further answer to whoever counts answers.
+    pub is_top_up: bool,
 }
 
 impl<S: AsRef<str>> Outcome<S> {
@@ -99,6 +102,7 @@ impl<S: AsRef<str>> Outcome<S> {
             predicted_quality: None,
             weight: 1.0,
             replaces: None,
+            is_top_up: false,
         }
     }
 
