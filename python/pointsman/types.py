@@ -40,10 +40,11 @@ class Constraints:
         max_cost_usd: Upper bound of the expected cost of the request, in US dollars, >= 0.
         max_latency_ms: Upper bound of the predicted 95th percentile of the whole answer's latency, > 0.
         max_ttft_ms: Upper bound of the predicted 95th percentile of the time to first token, > 0.
-        min_quality: Quality floor, in [0, 1]. With a floor, the cheapest deployment that meets it wins.
+        min_quality: Quality floor, in [0, 1]. The cheapest deployment that meets it wins, unless a dial is
+            set: then both hold.
         quality_like: Name of a model; its quality on this task is the floor.
-        quality_tolerance: Without a floor: how far below the best feasible quality the choice may lie, in
-            [0, 1], for (lookup, generation, reasoning).
+        quality_tolerance: How far below the best feasible quality the choice may lie, in [0, 1], for (lookup,
+            generation, reasoning).
         within_best: How far below the best feasible quality the choice may lie, as a share of it in [0, 1].
         quality_value_usd: What a quality of 1 instead of 0 is worth for this request, in US dollars, in
             [0, 1e9]; the deployment that gives most for the money wins.
@@ -241,6 +242,8 @@ class Outcome:
         weight: What the reward counts for, in [0, 100]; more than 1 where such grades seldom come.
         replaces: The reward that was learned of this answer before, with the same weight; `reward` takes its
             place.
+        is_top_up: Whether the weight comes on top of that with which this answer was learned before: it
+            teaches, and floors and their monitors do not take it for a further answer.
     """
 
     deployment: str

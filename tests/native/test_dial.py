@@ -106,6 +106,24 @@ def test_a_floor_stays_hard_whatever_quality_is_worth() -> None:
     assert decide(core, quality_value_usd=0, quality_like="m1")["deployment"] == "d1"
 
 
+def test_a_tolerance_and_a_floor_both_hold() -> None:
+    core = core_of(*LADDER)
+
+    def chosen(tolerance: float | None, floor: float | None) -> str:
+        given = None if tolerance is None else (tolerance,) * 3
+        name: str = decide(core, quality_tolerance=given, min_quality=floor)["deployment"]
+        return name
+
+    qualities = {f"d{index}": step[0] for index, step in enumerate(LADDER)}
+    best = max(qualities.values())
+    for tolerance in (0.0, 0.05, 0.15, 0.4, 1.0):
+        for floor in (0.1, 0.6, 0.85):
+            need = max(best - tolerance, floor)
+            # The ladder's prices fall with quality: the cheapest that meets both is the last that does.
+            assert chosen(tolerance, floor) == max(one for one, seen in qualities.items() if seen >= need)
+    assert chosen(None, 0.1) == "d3"
+
+
 BOTH = [
     ({"within_best": 0.1, "quality_value_usd": 1.0}, "quality_value_usd is given beside within_best"),
     (

@@ -234,6 +234,21 @@ def test_a_price_of_dollars_is_added_to_the_policys():
     asked = router.parse(body("auto", pointsman={"within_best": 0.01}), {}).request.constraints
     assert (asked.within_best, asked.quality_tolerance) == (0.01, None)
 
+    # So is one that names a floor: the default tolerance, widened or not, gives way to it.
+    floored = router.parse(body("auto", pointsman={"min_quality": 0.9}), {}).request.constraints
+    assert (floored.min_quality, floored.quality_tolerance) == (0.9, None)
+
+
+def test_a_budget_does_not_put_a_tolerance_beside_a_policys_floor():
+    policies = {"floor": {"min_quality": 0.7}, "both": {"min_quality": 0.7, "quality_tolerance": 0.05}}
+    router, _ = routed(budgets={"total": {"usd": 0.001, "period": "day"}}, policies=policies)
+    for limit in router.admission._limits_of(None):
+        for _ in range(20):
+            limit.pace.observe(0.0005, router.admission.clock())
+    asked = {name: router.parse(body(f"auto:{name}"), {}).request.constraints for name in policies}
+    assert asked["floor"].quality_tolerance is None
+    assert min(asked["both"].quality_tolerance) > 0.05
+
 
 def test_the_default_tolerance_is_the_configs():
     assert tuple(DEFAULT_QUALITY_TOLERANCE.values()) == admission_module._DEFAULT_TOLERANCE

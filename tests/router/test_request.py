@@ -19,6 +19,7 @@ class NoPolicy:
     preferences = ProviderPreferences()
     allowed_models = None
     cache = "read-write"
+    is_tolerance_default = False
 
 
 class Strict(NoPolicy):

@@ -31,6 +31,8 @@ class Policy:
         cascade_buffer_tokens: Tokens of a stream that are held back before a step's answer is looked at;
             `None`: all of them.
         hedge: Whether `auto` may ask a second deployment when the first is late.
+        is_tolerance_default: Whether `constraints.quality_tolerance` stands for none given, widened by a
+            budget: a request's floor takes its place.
         hedge_tools: Whether requests with tools may be asked twice, as their tools have no side effects.
     """
 
@@ -44,6 +46,7 @@ class Policy:
     cascade_buffer_tokens: int | None = None
     hedge: bool = False
     hedge_tools: bool = False
+    is_tolerance_default: bool = False
 
 
 def build_policies(config: Config) -> dict[str, Policy]:

@@ -190,9 +190,13 @@ class Admission:
         if constraints.within_best is not None:
             within_best = min(constraints.within_best + more, 1.0)
             return replace(policy, constraints=replace(constraints, within_best=within_best))
+        is_default = constraints.quality_tolerance is None
+        if is_default and (constraints.min_quality is not None or constraints.quality_like is not None):
+            return policy  # the cheapest that meets the floor is as cheap as it gets
         lookup, generation, reasoning = constraints.quality_tolerance or _DEFAULT_TOLERANCE
         tolerance = (min(lookup + more, 1.0), min(generation + more, 1.0), min(reasoning + more, 1.0))
-        return replace(policy, constraints=replace(constraints, quality_tolerance=tolerance))
+        constraints = replace(constraints, quality_tolerance=tolerance)
+        return replace(policy, constraints=constraints, is_tolerance_default=is_default)
 
     # ---- calling
 

@@ -13,6 +13,8 @@ from pointsman.types import DIAL_FIELDS, NO_PREFERENCES, Constraints, ProviderPr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pointsman.registry import Policy
+
 
 _BLOCK_READERS: dict[str, Callable[[Any, str], Any]] = {
     "task": label,
@@ -73,8 +75,9 @@ def read_block(block: Any, headers: Mapping[str, str]) -> dict[str, Any]:
     return seen
 
 
-def constrained(base: Constraints, block: dict[str, Any]) -> Constraints:
+def constrained(policy: Policy, block: dict[str, Any]) -> Constraints:
     """The policy's constraints with what the request itself says put over them."""
+    base = policy.constraints
     changes = {
         _RENAMED.get(name, name): value
         for name, value in block.items()
@@ -88,6 +91,8 @@ def constrained(base: Constraints, block: dict[str, Any]) -> Constraints:
             )
         # The dial as a whole is the request's: what the policy says of it does not stand beside it.
         changes = dict.fromkeys(DIAL_FIELDS) | changes
+    elif policy.is_tolerance_default and {"min_quality", "quality_like"} & changes.keys():
+        changes["quality_tolerance"] = None
     return replace(base, **changes) if changes else base
 
 

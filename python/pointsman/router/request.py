@@ -112,7 +112,7 @@ class ChatRequest:
             allowed_models=_allowed_models(model, body, policy, key),
             permitted_models=key.models if key else None,
             tenant=key.tenant if key else None,
-            constraints=constrained(policy.constraints, block),
+            constraints=constrained(policy, block),
             preferences=read_preferences(body.get("provider"), policy.preferences),
         )
         stream_options = mapping(body, "stream_options") or {}

@@ -212,7 +212,8 @@ pub struct Constraints<S> {
     pub min_quality: Option<f64>,
     /// Model whose quality on this task is the floor.
     pub quality_like: Option<S>,
-    /// How far below the best feasible quality the choice may lie, for (lookup, generation, reasoning), each in [0, 1].
+    /// How far below the best feasible quality the choice may lie, for (lookup, generation, reasoning), each in [0, 1];
+    /// with a floor both hold. Without any of the three: the cheapest that meets the floor, or a default tolerance.
     ///
     /// One of three ways to trade quality for money, like the two fields below; at most one may be given.
     pub quality_tolerance: Option<[f64; 3]>,

@@ -47,11 +47,16 @@ fn score_usd(asked: &Constraints<String>, profile: &TaskProfile, best: f64, of: 
     if let Some(usd) = quality_value_usd {
         return usd * of.quality.mean - outlay_usd;
     }
-    let tolerance = asked.quality_tolerance.unwrap_or([0.20, 0.10, 0.02]);
-    let need = match (asked.within_best, asked.min_quality) {
-        (Some(share), _) => best - share * best,
-        (None, Some(floor)) => floor,
-        (None, None) => best - tolerance[profile.complexity.label as usize],
+    let complexity = profile.complexity.label as usize;
+    let need = match (
+        asked.within_best,
+        asked.quality_tolerance,
+        asked.min_quality,
+    ) {
+        (Some(share), ..) => best - share * best,
+        (None, Some(tolerance), _) => best - tolerance[complexity],
+        (None, None, Some(floor)) => floor,
+        (None, None, None) => best - [0.20, 0.10, 0.02][complexity],
     };
     -1000.0 * (need - of.quality.mean).max(0.0) - outlay_usd
 }

@@ -14,9 +14,11 @@ const USD_PER_MISSING_QUALITY: f64 = 1000.0;
 /// What a unit of quality is worth under a budget price, if the caller does not say (science.md 2.6: the unit of scores).
 const QUALITY_VALUE_USD: f64 = 1.0;
 
-/// How quality trades for money: the caller's choice of one of three.
+/// How quality trades for money: the caller's choice of one of three, or none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Dial {
+    /// Nothing said: the cheapest that meets the floor, or, without one, a tolerance below the best.
+    Unset,
     /// The cheapest at most so far below the best feasible quality, by complexity.
     Tolerance([f64; 3]),
     /// The cheapest at most this share below the best feasible quality.
@@ -26,12 +28,12 @@ pub(crate) enum Dial {
 }
 
 impl Dial {
-    /// The dial of a caller who said nothing: a tolerance, or a plain value if there is a budget to spend.
+    /// The dial of a caller who said nothing: none, or a plain value if there is a budget to spend.
     pub(crate) fn default_of(has_budget: bool) -> Self {
         if has_budget {
             Dial::Value(QUALITY_VALUE_USD)
         } else {
-            Dial::Tolerance(TOLERANCE)
+            Dial::Unset
         }
     }
 
@@ -39,7 +41,7 @@ impl Dial {
     pub(crate) fn worth_usd(self) -> Option<f64> {
         match self {
             Dial::Value(usd) => Some(usd),
-            Dial::Tolerance(_) | Dial::WithinBest(_) => None,
+            Dial::Unset | Dial::Tolerance(_) | Dial::WithinBest(_) => None,
         }
     }
 
@@ -54,7 +56,7 @@ impl Dial {
         match self {
             Dial::Tolerance(each) => each[complexity as usize],
             Dial::WithinBest(share) => share * best,
-            Dial::Value(_) => TOLERANCE[complexity as usize],
+            Dial::Unset | Dial::Value(_) => TOLERANCE[complexity as usize],
         }
     }
 }
@@ -75,9 +77,9 @@ impl Need {
     pub(super) fn new(dial: Dial, floor: Option<f64>, best: f64, complexity: Complexity) -> Self {
         match (dial, floor) {
             (Dial::Value(usd), _) => Need::Worth { usd },
-            (Dial::Tolerance(_), Some(floor)) => Need::Floor(floor),
+            (Dial::Unset, Some(floor)) => Need::Floor(floor),
             // All that are feasible reach the floor, so the share below the best is what is left to say.
-            (Dial::WithinBest(_), _) | (Dial::Tolerance(_), None) => Need::Near {
+            (Dial::WithinBest(_) | Dial::Tolerance(_), _) | (Dial::Unset, None) => Need::Near {
                 best,
                 tolerance: dial.tolerance(complexity, best),
             },
@@ -174,11 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_floor_takes_the_place_of_a_tolerance_and_not_of_a_dial_that_was_set() {
+    fn a_floor_takes_the_place_of_the_default_and_not_of_a_dial_that_was_set() {
         let need = |dial| Need::new(dial, Some(0.7), 0.9, Complexity::Lookup);
         assert_eq!(need(Dial::default_of(false)), Need::Floor(0.7));
         assert_eq!(need(Dial::default_of(true)), Need::Worth { usd: 1.0 });
         assert_eq!(need(Dial::WithinBest(0.0)).value(), 0.9);
+        assert_eq!(need(Dial::Tolerance([0.05, 0.0, 0.0])).value(), 0.9 - 0.05);
     }
 
     #[test]
