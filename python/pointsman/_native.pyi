@@ -1,6 +1,6 @@
 """The deciding core, in Rust. Pure: no clock, no network, no hidden randomness."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
 from pointsman.types import Outcome, Request
@@ -204,6 +204,12 @@ class Decision:
         Raises:
             UnknownName: The catalog does not hold it.
         """
+    def quality_lcb_of(self, deployment: str) -> float:
+        """Lower bound of that prediction, with 95 % confidence; far below it while little was graded.
+
+        Raises:
+            UnknownName: As `quality_of`.
+        """
     def raced(self, second: str, *, hedge_after_ms: float) -> Decision:
         """The same decision as a race of its deployment against another of its ranking.
 
@@ -331,6 +337,14 @@ class Planner:
         self, models: tuple[str, str], *, predicted: tuple[float, float], rewards: tuple[float, float]
     ) -> None:
         """Learn how two models fared on one request: predicted qualities and grades, each in [0, 1]."""
+    def save(self) -> bytes:
+        """All that was learned: versioned, with a checksum; the rates it was made with are not in it."""
+    def load(self, data: bytes) -> None:
+        """Put what was saved in the place of what was learned.
+
+        Raises:
+            InvalidState: Cut, changed or of another version; nothing changes then.
+        """
 
 @final
 class Core:
@@ -490,10 +504,17 @@ class Core:
         Raises:
             InvalidInput, UnknownName: As `observe`; nothing is learned then.
         """
-    def save(self) -> bytes:
-        """All that was learned: versioned, with a checksum, matched to a catalog by names."""
-    def load(self, data: bytes) -> None:
+    def save(self, others: Mapping[str, bytes] = ...) -> bytes:
+        """All that was learned: versioned, with a checksum, matched to a catalog by names.
+
+        Args:
+            others: What others learned, by a name each; kept beside it.
+        """
+    def load(self, data: bytes) -> dict[str, bytes]:
         """Put what was saved in the place of what was learned; names the catalog does not hold are dropped.
+
+        Returns:
+            What others had given to `save`.
 
         Raises:
             InvalidState: Cut, changed or of another version; nothing changes then.

@@ -17,6 +17,8 @@ import pytest
 from pointsman import Router
 from pointsman.providers.scripted import Answer, ScriptedProvider
 from pointsman.router.learned import LearnedState, StateFile
+from pointsman.signals.combine import Combiner
+from pointsman.signals.signal import Signal
 from pointsman.types import Outcome
 
 from ..gateway.conftest import PROVIDERS, config
@@ -92,6 +94,93 @@ def test_a_killed_process_s_state_gives_the_same_decisions(tmp_path):
     router = router_of(learning={"state": str(path)})
     assert chosen(router) == "frontier"
     assert router.decide("Prove it.").predicted_quality == predicted
+
+
+JSON = {"type": "json_object"}
+KILLED_CASCADE = """
+import sys, time
+from tests.router.test_learned import cascading, planned, taught_verdicts
+router = cascading(sys.argv[1], save_every_s=0.1)
+taught_verdicts(router)
+print(planned(router), flush=True)
+time.sleep(60)
+"""
+
+
+def cascading(path, **settings):
+    return router_of(
+        policies={"default": {"min_quality": 0.9}}, signals={}, learning={"state": str(path), **settings}
+    )
+
+
+def taught_verdicts(router):
+    """Grades that make nano's JSON worth keeping, and what a verifier says of it worth hearing."""
+    for value in (1.0, 0.0) * 200:
+        router.planner.observe_verdict("json", "nano", value, value)
+        router._plans.combiner.learn([Signal("json", value, "test", kind="hint")], "nano", value, "json")
+        router._plans.combiner.learn([Signal("token_probability", value, "test", kind="raw")], "nano", value)
+        router.planner.observe_pair(("nano", "frontier"), predicted=(0.6, 0.9), rewards=(value, 1.0 - value))
+
+
+def planned(router):
+    """Everything that hangs on what was learned of verdicts."""
+    decision = router.decide("Give me Oslo as JSON.", strategy="cascade", response_format=JSON)
+    combiner = router._plans.combiner
+    return repr(
+        (
+            decision.steps,
+            router.planner.posterior("nano", 0.5, [("json", 1.0)]),
+            router.planner.belief_after(decision, 1, 0.4),
+            combiner.errors("json"),
+            combiner.calibration("nano").probability(0.7),
+        )
+    )
+
+
+def test_a_killed_process_s_cascades_are_planned_and_judged_the_same(tmp_path):
+    path = tmp_path / "learned.state"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_CASCADE, path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process.stdout:
+        before = process.stdout.readline().strip()
+    end_s = time.monotonic() + 20
+    while not path.exists() and time.monotonic() < end_s:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    assert planned(cascading(path)) == before
+    assert planned(cascading(tmp_path / "another.state")) != before
+
+
+@pytest.mark.parametrize("part", ["planner", "signals"])
+async def test_a_part_that_cannot_be_used_refuses_the_whole_and_is_named(tmp_path, caplog, part):
+    path = tmp_path / "learned.state"
+    async with cascading(path) as router:
+        taught_verdicts(router)
+        teach(router)
+        parts = {name: each.save() for name, each in router._plans.learners().items()}
+        path.write_bytes(router._core.save({**parts, part: b'{"version": 0}'}))
+        priors = planned(cascading(tmp_path / "another.state"))
+        router._ledger._learned = None  # its own saving would hide the damage
+    async with cascading(path) as router:
+        assert planned(router) == priors
+    (error,) = [record.getMessage() for record in caplog.records if record.name == "pointsman.learning"]
+    assert f"{part}: saved state" in error
+    assert "starts from priors" in error
+
+
+async def test_feedback_on_verified_answers_outlives_the_router(tmp_path):
+    path = tmp_path / "learned.state"
+    async with cascading(path) as router:
+        for _ in range(30):
+            answer = await router.complete("Give me Oslo as JSON.", model="nano", min_quality=0.0)
+            await router.signals.settle()
+            await router.feedback(answer.decision.decision_id, 0.0)
+        learned = router._plans.combiner.errors("refusal")
+    async with cascading(path) as router:
+        assert router._plans.combiner.errors("refusal") == learned
+        assert learned != Combiner().errors("refusal")
 
 
 def test_a_forked_worker_saves_too(tmp_path):

@@ -14,7 +14,7 @@ from weakref import WeakMethod
 from pointsman.errors import InvalidState, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pointsman._native import Core
@@ -23,6 +23,49 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("pointsman.learning")
 _NAME = "learned"
 _JOIN_WITHIN_S = 10.0
+
+
+class Learns(Protocol):
+    """Something that learns."""
+
+    def save(self) -> bytes:
+        """All that was learned."""
+
+    def load(self, data: bytes, /) -> object:
+        """Put what was saved in the place of what was learned.
+
+        Raises:
+            InvalidState: Cut, changed or of another version; nothing changes then.
+        """
+
+
+class Knowledge:
+    """What the core learned, and what others did beside it, as one state."""
+
+    def __init__(self, core: Core, others: Mapping[str, Learns]) -> None:
+        """Make one; `others` by the names they are kept under."""
+        self._core = core
+        self._others = dict(others)
+
+    def save(self) -> bytes:
+        """All of it."""
+        return self._core.save({name: each.save() for name, each in self._others.items()})
+
+    def load(self, data: bytes, /) -> None:
+        """All of it, or nothing; whoever the state does not name goes on with what it knows.
+
+        Raises:
+            InvalidState: Of the core, or of whom the message names.
+        """
+        before = self.save()
+        found = self._core.load(data)
+        for name, each in self._others.items():
+            try:
+                if name in found:
+                    each.load(found[name])
+            except InvalidState as error:
+                self.load(before)
+                raise InvalidState(f"{name}: {error}") from None
 
 
 class StatePlace(Protocol):
@@ -104,20 +147,22 @@ class LearnedState:
     Several processes with one place each learn by themselves; who saves last is loaded next.
     """
 
-    def __init__(self, core: Core, place: StatePlace, save_every_s: float, *, loads: bool = True) -> None:
+    def __init__(
+        self, learner: Learns, place: StatePlace, save_every_s: float, *, loads: bool = True
+    ) -> None:
         """Load what is there.
 
         Args:
-            core: Whose state it is.
+            learner: Whose state it is.
             place: Where it is kept.
             save_every_s: Seconds between savings.
-            loads: Whether to load; else what the core knows takes the place of what is there.
+            loads: Whether to load; else what is known takes the place of what is there.
         """
-        self._core = core
+        self._learner = learner
         self._place = place
         self._save_every_s = save_every_s
         # Nothing learned is nothing to save.
-        self._saved: bytes | None = core.save() if loads else None
+        self._saved: bytes | None = learner.save() if loads else None
         self._is_loaded = not loads
         self._has_failed = False
         self._end = threading.Event()
@@ -136,7 +181,7 @@ class LearnedState:
             # What is kept there must not be lost because it could not be read.
             if not self._is_loaded and not self._load():
                 return False
-            data = self._core.save()
+            data = self._learner.save()
             if data == self._saved:
                 return True
             try:
@@ -178,7 +223,7 @@ class LearnedState:
         if data is None:
             return True
         try:
-            self._core.load(data)
+            self._learner.load(data)
         except InvalidState as error:
             self._refuse(data, error)
         else:

@@ -11,14 +11,17 @@ from anyio import CancelScope, to_thread
 from pointsman.errors import ConfigError, RequestError
 from pointsman.learning.feedback import DEFAULT_NAME, DEFAULT_SOURCE, FeedbackDesk, decision_id_of, read_value
 from pointsman.learning.known import MAX_KNOWN, Case, RecentCases, case_of_rows, known_of
-from pointsman.router.learned import LearnedState, StateFile, StateRow
+from pointsman.router.learned import Knowledge, LearnedState, StateFile, StateRow
 from pointsman.store.rows import readable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pointsman._native import Core
     from pointsman.config import LearningSettings, StoreSettings
     from pointsman.learning.feedback import FeedbackTaken
     from pointsman.registry import Registry
+    from pointsman.router.learned import Learns
     from pointsman.store.store import DecisionStore
     from pointsman.types import Outcome, Served
 
@@ -34,8 +37,13 @@ class Ledger:
         store: The decision log; `None`: the config has none.
     """
 
-    def __init__(self, core: Core, registry: Registry) -> None:
+    def __init__(self, core: Core, registry: Registry, learners: Mapping[str, Learns] | None = None) -> None:
         """Open what the config names, and load what was learned.
+
+        Args:
+            core: Decides, and learns what came of it.
+            registry: What is routed to.
+            learners: What others learn is kept with what the core does, by a name each.
 
         Raises:
             ConfigError: The store cannot be used.
@@ -43,7 +51,8 @@ class Ledger:
         self._core = core
         self._settings = (registry.store, registry.learning)
         self.store = _opened(registry.store)
-        self._learned = _learned(core, registry.learning, self.store)
+        self._knowledge = Knowledge(core, learners or {})
+        self._learned = _learned(self._knowledge, registry.learning, self.store)
         self._recent = RecentCases()
         self._desk = FeedbackDesk(core, self._log_feedback)
 
@@ -136,7 +145,9 @@ class Ledger:
             except ConfigError as error:
                 _LOG.error("%s; decisions are not logged until the next reload", error)
         # What is learned goes on from here; what another place holds is of another time.
-        self._learned = await to_thread.run_sync(_learned, self._core, registry.learning, self.store, False)
+        self._learned = await to_thread.run_sync(
+            _learned, self._knowledge, registry.learning, self.store, False
+        )
 
     async def aclose(self) -> None:
         """Save what was learned, write what waits, and disconnect."""
@@ -209,10 +220,10 @@ def _opened(settings: StoreSettings | None) -> DecisionStore | None:
 
 
 def _learned(
-    core: Core, settings: LearningSettings, store: DecisionStore | None, loads: bool = True
+    learner: Learns, settings: LearningSettings, store: DecisionStore | None, loads: bool = True
 ) -> LearnedState | None:
     if settings.state is not None:
-        return LearnedState(core, StateFile(Path(settings.state)), settings.save_every_s, loads=loads)
+        return LearnedState(learner, StateFile(Path(settings.state)), settings.save_every_s, loads=loads)
     if store is not None:
-        return LearnedState(core, StateRow(store), settings.save_every_s, loads=loads)
+        return LearnedState(learner, StateRow(store), settings.save_every_s, loads=loads)
     return None

@@ -11,7 +11,7 @@ from pointsman.execution.cascade import Discarded, Verdict
 from pointsman.execution.race import Entrants, HedgeBudget
 from pointsman.router.wiring import discarded_usd
 from pointsman.signals.answer import Answer
-from pointsman.signals.combine import DEFAULT_ERRORS
+from pointsman.signals.combine import DEFAULT_ERRORS, Combiner
 from pointsman.signals.verifiers import BY_NAME, DETERMINISTIC, run_verifiers
 from pointsman.types import Usage
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pointsman.providers.provider import ProviderReply
     from pointsman.registry import Policy
     from pointsman.router.admission import Admitted
+    from pointsman.router.learned import Learns
     from pointsman.router.request import ChatRequest
     from pointsman.router.rewards import RewardObserver
     from pointsman.router.wiring import Wiring
@@ -51,6 +52,7 @@ class Plans:
 
     Attributes:
         planner: What verifiers are worth and which models fail together, learned.
+        combiner: What verifiers are worth in rewards, learned.
         rewards: Is told of answers that are not kept, if the config has `signals`.
     """
 
@@ -58,6 +60,7 @@ class Plans:
         hints = ((name, errors.tpr, errors.fpr) for name, errors in DEFAULT_ERRORS.items())
         gates = ((name, tpr, fpr) for name, (tpr, fpr) in _GATE_RATES.items())
         self.planner = Planner([*{name: (name, tpr, fpr) for name, tpr, fpr in (*hints, *gates)}.values()])
+        self.combiner = Combiner()
         self.rewards: RewardObserver | None = None
         self._hedges = HedgeBudget()
 
@@ -81,6 +84,10 @@ class Plans:
         if may_hedge and _is_idempotent(chat, policy):
             return _raced(decision, chat)
         return decision
+
+    def learners(self) -> dict[str, Learns]:
+        """What is learned here, by the names it is kept under."""
+        return {"planner": self.planner, "signals": self.combiner}
 
     async def complete(
         self,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pointsman._native import Decision
     from pointsman.config import SignalSettings
+    from pointsman.router.plans import Plans
     from pointsman.types import Request, Served
 
 _LOG = logging.getLogger("pointsman.signals")
@@ -79,6 +80,7 @@ class RewardObserver:
         observe: Callable[[Outcome], None],
         ask: Callable[[str, str], Awaitable[str]],
         learn: Callable[[Iterable[Signal], str, float, str], None] = lambda *_: None,
+        combiner: Combiner | None = None,
     ) -> None:
         """Make one.
 
@@ -87,10 +89,10 @@ class RewardObserver:
             observe: Learns an outcome; `Router.observe`.
             ask: What a model says to a text, of a request tagged `JUDGE_TAG`.
             learn: Learns from signals, model, grade and structure too what they are worth.
+            combiner: Makes rewards of signals; what it learned so far counts.
         """
         self.counts: Counter[str] = Counter()
-        judge = settings.judge
-        self._combiner = Combiner({"judge": Errors(judge.tpr, judge.fpr)} if judge else {})
+        self._combiner = combiner or Combiner()
         self.use(settings)
         self._observe = observe
         self._ask = ask
@@ -105,7 +107,9 @@ class RewardObserver:
     def use(self, settings: SignalSettings) -> None:
         """Go on with other settings; what was learned of signals stays."""
         self._selection = Selection(settings)
-        self._judge = settings.judge
+        self._judge = judge = settings.judge
+        if judge is not None:
+            self._combiner.assume("judge", Errors(judge.tpr, judge.fpr))
         self._retries = Retries(settings.retry_window_s)
         for name, packages in missing_packages(self._selection.of(None, "text", "general")).items():
             _LOG.warning(
@@ -357,12 +361,12 @@ def rewarding(
     current: RewardObserver | None,
     observe: Callable[[Outcome], None],
     ask: Callable[[str, str], Awaitable[str]],
-    learn: Callable[[Iterable[Signal], str, float, str], None],
+    plans: Plans,
 ) -> RewardObserver | None:
     """The observer of a config's `signals:` section, `current` if there is one; `None` without a section."""
     if settings is None:
         return None
     if current is None:
-        return RewardObserver(settings, observe, ask, learn)
+        return RewardObserver(settings, observe, ask, plans.learn, plans.combiner)
     current.use(settings)
     return current

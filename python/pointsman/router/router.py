@@ -104,9 +104,9 @@ class Router:
         self._caching = Caching(registry.cache, self._answer_afresh, self._ask)
         self._admission = Admission(registry, clock=clock)
         self._observers = Observers()
-        self._ledger = Ledger(self._core, registry)
-        self._observers.add(self._ledger)
         self._plans = Plans()
+        self._ledger = Ledger(self._core, registry, self._plans.learners())
+        self._observers.add(self._ledger)
         self._signals: RewardObserver | None = None
         self._use_signals(registry.signals)
 
@@ -360,7 +360,7 @@ class Router:
     def _use_signals(self, settings: SignalSettings | None) -> None:
         if self._signals is not None:
             self._observers.remove(self._signals)
-        self._signals = rewarding(settings, self._signals, self._signalled, self._ask, self._plans.learn)
+        self._signals = rewarding(settings, self._signals, self._signalled, self._ask, self._plans)
         self._plans.rewards = self._signals
         if self._signals is not None:
             self._observers.add(self._signals)

@@ -7,6 +7,10 @@ each made before its outcome was seen, beat the mere share of good answers, a mo
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _RATE = 0.5
 """Learning rate of the online logistic regression (AdaGrad), chosen: `tests/signals/test_calibration.py`."""
@@ -28,6 +32,22 @@ class Calibration:
         self._n = 0
         self._base = 0.5
         self._skill = [0.0, 0.0]
+
+    def state(self) -> list[float]:
+        """Everything learned, as eight numbers."""
+        return [self._start, self._slope, *self._gradients, float(self._n), self._base, *self._skill]
+
+    @classmethod
+    def of_state(cls, state: Sequence[float]) -> Self:
+        """What `state` gave, cut to what can be learned."""
+        made = cls()
+        made._start, slope, *gradients = state[:4]
+        made._slope = max(0.0, slope)
+        made._gradients = [max(1e-6, each) for each in gradients]
+        made._n = max(0, int(state[4]))
+        made._base = min(1.0, max(0.0, state[5]))
+        made._skill = [max(0.0, each) for each in state[6:]]
+        return made
 
     @property
     def n_outcomes(self) -> int:

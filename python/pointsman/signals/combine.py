@@ -19,10 +19,14 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from threading import RLock
 from typing import TYPE_CHECKING
 
+import orjson
+
 from pointsman.signals.calibration import Calibration
+from pointsman.signals.memory import VERSION, read_state
 from pointsman.signals.signal import Errors
 
 if TYPE_CHECKING:
@@ -66,29 +70,44 @@ class Reward:
 
 
 class HintErrors:
-    """How often a hint is right: Beta counts of its verdicts on good and on bad answers."""
+    """How often a hint is right: Beta counts of its verdicts on good and on bad answers.
 
-    __slots__ = ("_bad", "_good")
+    Attributes:
+        counts: What was learned beside the prior: good answers that passed, good ones, bad that passed, bad.
+    """
+
+    __slots__ = ("_n_prior", "_prior", "counts")
 
     def __init__(self, prior: Errors, n_prior: float = _PRIOR_OUTCOMES) -> None:
-        self._good = [prior.tpr * n_prior, n_prior]
-        self._bad = [prior.fpr * n_prior, n_prior]
+        self._n_prior = n_prior
+        self.assume(prior)
+        self.counts = [0.0, 0.0, 0.0, 0.0]
+
+    def assume(self, prior: Errors) -> None:
+        """Take other rates as known beforehand; what was learned stays."""
+        self._prior = prior
 
     @property
     def rates(self) -> Errors:
         """The rates now; never 0 or 1, and TPR at least FPR."""
-        tpr, fpr = (_clipped(passed / n) for passed, n in (self._good, self._bad))
+        good_passed, good, bad_passed, bad = self.counts
+        n = self._n_prior
+        tpr = _clipped((self._prior.tpr * n + good_passed) / (n + good))
+        fpr = _clipped((self._prior.fpr * n + bad_passed) / (n + bad))
         return Errors(max(tpr, fpr), fpr)
 
     def learn(self, value: float, reward: float) -> None:
         """Learn that an answer with this verdict was graded `reward`; both in [0, 1]."""
-        for counts, share in ((self._good, reward), (self._bad, 1.0 - reward)):
-            counts[0] += value * share
-            counts[1] += share
+        for place, share in ((0, reward), (2, 1.0 - reward)):
+            self.counts[place] += value * share
+            self.counts[place + 1] += share
 
 
 class Combiner:
-    """Makes one reward of an answer's signals, and learns from graded answers what signals are worth."""
+    """Makes one reward of an answer's signals, and learns from graded answers what signals are worth.
+
+    Thread-safe.
+    """
 
     def __init__(self, errors: Mapping[str, Errors] | None = None) -> None:
         """Start from `DEFAULT_ERRORS`, with those of `errors` in place."""
@@ -96,6 +115,11 @@ class Combiner:
         self._hints = {name: HintErrors(prior) for name, prior in known.items()}
         self._calibrations: dict[tuple[str, str], Calibration] = {}
         self._gates: OrderedDict[tuple[str, ...], _Gates] = OrderedDict()
+        self._lock = RLock()
+
+    def assume(self, name: str, errors: Errors) -> None:
+        """Take other rates of a hint as known beforehand; what was learned of it stays."""
+        self._hints[name].assume(errors)
 
     def errors(self, name: str) -> Errors:
         """How often a hint is right, as known now."""
@@ -117,7 +141,12 @@ class Combiner:
                 and cell, raw values are calibrated per model and structure.
             quality: Predicted quality of the answer before it was seen, in [0, 1].
         """
-        signals = list(signals)
+        with self._lock:
+            return self._reward(list(signals), model, cell, quality)
+
+    def _reward(
+        self, signals: list[Signal], model: str, cell: tuple[str, ...], quality: float
+    ) -> Reward | None:
         pass_rate, weight = 1.0, 0.0
         if any(signal.kind == "gate" for signal in signals):
             pass_rate, weight = self._count_gates((model, *cell), signals, quality)
@@ -132,11 +161,36 @@ class Combiner:
 
     def learn(self, signals: Iterable[Signal], model: str, reward: float, structure: str = "text") -> None:
         """Learn what signals are worth from an answer that was graded by someone who knows, in [0, 1]."""
-        for signal in signals:
-            if signal.kind == "raw":
-                self.calibration(model, structure).learn(signal.value, reward)
-            elif signal.kind == "hint" and signal.name in self._hints:
-                self._hints[signal.name].learn(signal.value, reward)
+        with self._lock:
+            for signal in signals:
+                if signal.kind == "raw":
+                    self.calibration(model, structure).learn(signal.value, reward)
+                elif signal.kind == "hint" and signal.name in self._hints:
+                    self._hints[signal.name].learn(signal.value, reward)
+
+    def save(self) -> bytes:
+        """All that was learned, as JSON with a version."""
+        with self._lock:
+            learned = {
+                "version": VERSION,
+                "hints": {name: hint.counts for name, hint in sorted(self._hints.items())},
+                "calibrations": [[*key, each.state()] for key, each in self._calibrations.items()],
+                "gates": [[list(cell), list(astuple(gates))] for cell, gates in self._gates.items()],
+            }
+            return orjson.dumps(learned)
+
+    def load(self, data: bytes, /) -> None:
+        """Put what was saved in the place of what was learned; hints that are no more are dropped.
+
+        Raises:
+            InvalidState: Not what `save` gives, or of another version; nothing changes then.
+        """
+        hints, calibrations, gates = read_state(data)
+        with self._lock:
+            for name, hint in self._hints.items():
+                hint.counts = list(hints.get(name, [0.0] * 4))
+            self._calibrations = {key: Calibration.of_state(state) for key, state in calibrations}
+            self._gates = OrderedDict((cell, _Gates(*counts)) for cell, counts in gates)
 
     def _evidence(self, signal: Signal, model: str, structure: str) -> tuple[float, float]:
         """By how much a signal moves the log odds, and what it counts."""

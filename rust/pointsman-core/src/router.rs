@@ -251,20 +251,27 @@ impl Router {
 
     /// All that was learned, as bytes: versioned, with a checksum, matched to a catalog by names.
     pub fn save(&self) -> Vec<u8> {
+        self.save_with(&[])
+    }
+
+    /// As [`Router::save`], with what others learned beside it: name and bytes of each, given back by `load`.
+    pub fn save_with(&self, others: &[(String, Vec<u8>)]) -> Vec<u8> {
         let table = Arc::clone(&read(&self.table));
-        read(&table.learned).save(&table.catalog)
+        read(&table.learned).save(&table.catalog, others)
     }
 
     /// Puts what was saved in the place of what was learned; names the catalog does not hold are dropped.
     ///
+    /// Returns what others had given to [`Router::save_with`].
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::State`] for bytes that are cut, changed or of another version; nothing changes then.
-    pub fn load(&self, document: &[u8]) -> Result<(), Error> {
+    pub fn load(&self, document: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let table = read(&self.table);
-        let learned = Learned::load(&table.catalog, document)?;
+        let (learned, others) = Learned::load(&table.catalog, document)?;
         *write(&table.learned) = learned;
-        Ok(())
+        Ok(others)
     }
 }
 

@@ -66,7 +66,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "byte_map" | "bytes" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
         | "learn_error" | "logistic" | "splitmix" => &[],
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
-        "cascade" => &["decision", "plan"],
+        "cascade" => &["codec", "decision", "learn_error", "plan"],
         "stems" => &["lexicon"],
         "grams" => &["stems"],
         "markers" => &["byte_map", "bytes", "lexicon", "text"],

@@ -1,11 +1,12 @@
 //! `Core`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pointsman_core::health::Phase;
 use pointsman_core::{Request, Router, Verdict};
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedStr;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyBytes;
 
 use crate::calls::{self, News, PyRefusal, PyTicket, Seen};
@@ -144,13 +145,28 @@ impl PyCore {
         Ok(preferred.map_err(CoreError)?)
     }
 
-    fn save<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let saved = py.detach(|| self.0.save());
+    #[pyo3(signature = (others=BTreeMap::new()))]
+    fn save<'py>(
+        &self,
+        py: Python<'py>,
+        others: BTreeMap<String, PyBackedBytes>,
+    ) -> Bound<'py, PyBytes> {
+        let others: Vec<_> = others
+            .into_iter()
+            .map(|(name, bytes)| (name, bytes.to_vec()))
+            .collect();
+        let saved = py.detach(|| self.0.save_with(&others));
         PyBytes::new(py, &saved)
     }
 
-    fn load(&self, py: Python<'_>, data: &[u8]) -> Result<(), CoreError> {
-        Ok(py.detach(|| self.0.load(data))?)
+    fn load<'py>(
+        &self,
+        py: Python<'py>,
+        data: &[u8],
+    ) -> Result<BTreeMap<String, Bound<'py, PyBytes>>, CoreError> {
+        let others = py.detach(|| self.0.load(data))?;
+        let bytes = |(name, bytes): (String, Vec<u8>)| (name, PyBytes::new(py, &bytes));
+        Ok(others.into_iter().map(bytes).collect())
     }
 
     #[pyo3(signature = (request, *, now_s, seed))]

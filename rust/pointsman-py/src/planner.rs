@@ -4,8 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pointsman_core::cascade::{Planner, Wish};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::decision::PyDecision;
+use crate::error::CoreError;
 
 /// Plans cascades, and learns what verifiers are worth and which models fail together. Thread-safe.
 #[pyclass(name = "Planner", module = "pointsman._native", frozen)]
@@ -70,5 +72,13 @@ impl PyPlanner {
     fn observe_pair(&self, models: (String, String), predicted: (f64, f64), rewards: (f64, f64)) {
         self.lock()
             .observe_pair((&models.0, &models.1), predicted, rewards);
+    }
+
+    fn save<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.lock().save())
+    }
+
+    fn load(&self, data: &[u8]) -> Result<(), CoreError> {
+        Ok(self.lock().load(data)?)
     }
 }

@@ -48,6 +48,24 @@ impl Verdicts {
         verdicts
     }
 
+    /// Counts of good answers by bin, then of bad ones: what [`Verdicts::of_counts`] takes.
+    pub(super) fn counts(&self) -> [f64; 2 * N_BINS] {
+        std::array::from_fn(|i| {
+            if i < N_BINS {
+                self.good[i]
+            } else {
+                self.bad[i - N_BINS]
+            }
+        })
+    }
+
+    pub(super) fn of_counts(counts: &[f64; 2 * N_BINS]) -> Self {
+        Self {
+            good: std::array::from_fn(|bin| counts[bin]),
+            bad: std::array::from_fn(|bin| counts[N_BINS + bin]),
+        }
+    }
+
     /// Learns that an answer of this value was graded `reward`; both are cut to [0, 1], NaN teaches nothing.
     pub fn observe(&mut self, value: f64, reward: f64) {
         if value.is_nan() || reward.is_nan() {

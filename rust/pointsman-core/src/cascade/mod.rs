@@ -3,6 +3,7 @@
 mod evidence;
 mod pair;
 mod planner;
+mod state;
 mod value;
 
 pub use evidence::{Evidence, N_BINS, Point, Verdicts};

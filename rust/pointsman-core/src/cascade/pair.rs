@@ -25,8 +25,8 @@ const LEAST_P: f64 = 1e-3;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
-    log_odds_ratio: f64,
-    precision: f64,
+    pub(super) log_odds_ratio: f64,
+    pub(super) precision: f64,
 }
 
 impl Default for Pair {
@@ -39,6 +39,14 @@ impl Default for Pair {
 }
 
 impl Pair {
+    /// As saved; cut to what can be learned.
+    pub(super) fn of_state(log_odds_ratio: f64, precision: f64) -> Self {
+        Self {
+            log_odds_ratio: log_odds_ratio.clamp(-LARGEST, LARGEST),
+            precision: precision.max(PRIOR_PRECISION),
+        }
+    }
+
     /// Probability that the second is right, given that the first is, and given that it is not.
     ///
     /// Qualities are cut to [0.001, 0.999].

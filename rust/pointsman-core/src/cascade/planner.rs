@@ -59,9 +59,9 @@ pub struct Wish<'a> {
 pub struct Planner {
     rates: BTreeMap<String, (f64, f64)>,
     /// By verifier and model.
-    verdicts: BTreeMap<(String, String), Verdicts>,
+    pub(super) verdicts: BTreeMap<(String, String), Verdicts>,
     /// By the first model and the second.
-    pairs: BTreeMap<(String, String), Pair>,
+    pub(super) pairs: BTreeMap<(String, String), Pair>,
 }
 
 /// A deployment that a plan may call.

@@ -12,11 +12,13 @@ use crate::prompt_cache::CacheHabit;
 use crate::quality::QualityEstimator;
 
 const MAGIC: [u8; 4] = *b"PMLS";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
+/// What others keep beside what was learned: name and bytes, by name.
+pub(crate) type Others = Vec<(String, Vec<u8>)>;
 
 impl Learned {
-    /// All that was learned, as bytes; `catalog` gives the names.
-    pub(crate) fn save(&self, catalog: &Catalog) -> Vec<u8> {
+    /// All that was learned, as bytes; `catalog` gives the names, `others` are kept beside it.
+    pub(crate) fn save(&self, catalog: &Catalog, others: &[(String, Vec<u8>)]) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.len(self.speeds.len());
         let learned = self.speeds.iter().zip(&self.cache_habits);
@@ -35,17 +37,22 @@ impl Learned {
         writer.len(self.n_given);
         writer.bytes(&self.qualities.save());
         self.floors.save(&mut writer);
+        writer.len(others.len());
+        for (name, bytes) in others {
+            writer.text(name);
+            writer.bytes(bytes);
+        }
         writer.seal(MAGIC, VERSION)
     }
 
     /// What was saved, for this catalog: a name that is new starts from its prior, one that is gone is dropped.
-    pub(crate) fn load(catalog: &Catalog, document: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn load(catalog: &Catalog, document: &[u8]) -> Result<(Self, Others), Error> {
         let mut learned = Self::new(catalog)?;
-        learned.read(catalog, document)?;
-        Ok(learned)
+        let others = learned.read(catalog, document)?;
+        Ok((learned, others))
     }
 
-    fn read(&mut self, catalog: &Catalog, document: &[u8]) -> Result<(), LearnError> {
+    fn read(&mut self, catalog: &Catalog, document: &[u8]) -> Result<Others, LearnError> {
         let mut reader = Reader::open(document, MAGIC, VERSION)?;
         let mut deployments = Vec::new();
         for _ in 0..reader.len(8)? {
@@ -80,7 +87,12 @@ impl Learned {
             |arm: usize| place(catalog.deployments(), |one| one.name == deployments[arm]);
         self.floors = Floors::load(&mut reader, deployments.len())?
             .rearranged(catalog.deployments().len(), place_of)?;
-        reader.end()
+        let n_others = reader.len(16)?;
+        let others = (0..n_others)
+            .map(|_| Ok((reader.text()?, reader.bytes()?.to_vec())))
+            .collect::<Result<_, LearnError>>()?;
+        reader.end()?;
+        Ok(others)
     }
 }
 
@@ -145,9 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn what_others_gave_is_given_back() {
+        let catalog = catalog();
+        let others = vec![
+            ("planner".to_owned(), vec![1, 2, 3]),
+            ("signals".to_owned(), Vec::new()),
+        ];
+        let saved = taught(&catalog).save(&catalog, &others);
+        assert_eq!(Learned::load(&catalog, &saved).unwrap().1, others);
+    }
+
+    #[test]
     fn a_forged_state_is_refused_or_harmless() {
         let catalog = catalog();
-        let saved = taught(&catalog).save(&catalog);
+        let saved = taught(&catalog).save(&catalog, &[]);
         let vector = features(3);
         let task = Task {
             name: None,
@@ -160,7 +183,7 @@ mod tests {
         };
         let mut n_loaded = 0;
         for seed in 0..3_000 {
-            let Ok(learned) = Learned::load(&catalog, &forged(&saved, seed)) else {
+            let Ok((learned, _)) = Learned::load(&catalog, &forged(&saved, seed)) else {
                 continue;
             };
             n_loaded += 1;
