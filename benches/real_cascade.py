@@ -2,10 +2,11 @@
 
     python benches/real_cascade.py [MODELS_DIR] [ladder|extraction]
 
-Each model answers the calibration questions first: what their token probabilities are worth, how good each is
-and which fail together is learned from those. Then each model alone and the cascade answer the ladder and the
-extractions. Models that are not in MODELS_DIR (gguf files, default `.realparts/models`) are left out with a
-message; with fewer than two the bench is skipped. Prices are made up, and 1 : 3 : 12.
+Each model answers the calibration questions first, and each answer is graded by `Router.feedback`: how good a
+model is and what its token probabilities are worth is learned from that alone. Then each model alone and the
+cascade answer the ladder; the extractions while no extraction was graded yet, and again when eight were.
+Models that are not in MODELS_DIR (gguf files, default `.realparts/models`) are left out with a message; with
+fewer than two the bench is skipped. Prices are made up, and 1 : 3 : 12.
 """
 
 from __future__ import annotations
@@ -18,9 +19,7 @@ from pathlib import Path
 from pointsman import Router
 from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
 from pointsman.cli.demo.realmodel import RealModel
-from pointsman.signals import Answer
-from pointsman.signals.token_probability import token_probability
-from real_questions import CALIBRATION, EXTRACTION, LADDER, SCHEMA
+from real_questions import CALIBRATION, CALIBRATION_EXTRACTION, EXTRACTION, LADDER, SCHEMA
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".realparts" / "llama-venv" / "bin" / "python"
@@ -29,17 +28,17 @@ MODELS = {
     "qwen-0.5b": ("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", 0.12),
     "qwen-1.5b": ("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf", 0.48),
 }
-WORTH_USD = 4e-5
-"""What a right answer is worth: a few calls of the largest model."""
+WORTH_USD = 4e-4
+"""What a right answer is worth: ten extractions by the largest model."""
 FORMAT = {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA}}
 
 
-def document(ports: dict[str, int], quality: dict[str, float]) -> dict:
+def document(ports: dict[str, int]) -> dict:
     return {
         "providers": {name: {"base_url": f"http://127.0.0.1:{port}/v1"} for name, port in ports.items()},
         "models": {
             name: {
-                "quality": quality.get(name, 0.5),
+                "quality": 0.5,
                 "context_window": 4096,
                 "capabilities": ["logprobs", "json_schema"],
             }
@@ -55,6 +54,7 @@ def document(ports: dict[str, int], quality: dict[str, float]) -> dict:
             for name in ports
         ],
         "policies": {"default": {"quality_value_usd": WORTH_USD}},
+        "signals": {"add": ["token_probability"]},
     }
 
 
@@ -76,34 +76,22 @@ async def ask(router: Router, text: str, model: str = "auto", **arguments):
     return await router.complete(text, model=model, temperature=0, deadline="10m", **arguments)
 
 
-async def calibrate(
-    router: Router, names: list[str]
-) -> tuple[dict[str, float], dict[str, list[float]], list]:
-    """Quality of each model, its grades, and (model, token probability, grade) of every answer."""
-    grades, verdicts = {name: [] for name in names}, []
+def is_good(text: str, wanted: str | dict) -> bool:
+    return is_extracted(text, wanted) if isinstance(wanted, dict) else is_right(text, wanted)
+
+
+async def calibrate(router: Router, names: list[str], title: str, tasks, **arguments) -> None:
+    """Ask every model every task, and grade its answers."""
+    shares = []
     for name in names:
-        for text, wanted in CALIBRATION:
-            answer = await ask(router, text, name, logprobs=True, max_tokens=12)
-            grades[name].append(float(is_right(answer.text, wanted)))
-            signal = token_probability(Answer(answer.body, {}))
-            if signal is not None:
-                verdicts.append((name, signal.value, grades[name][-1]))
-    quality = {name: (sum(each) + 1) / (len(each) + 2) for name, each in grades.items()}
-    return quality, grades, verdicts
-
-
-def teach(router: Router, quality, grades, verdicts) -> None:
-    planner = router.planner
-    for name, value, grade in verdicts:
-        for structure in ("text", "label"):
-            planner.observe_verdict(f"token_probability/{structure}", name, value, grade)
-    names = list(grades)
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            for pair in zip(grades[first], grades[second], strict=True):
-                planner.observe_pair(
-                    (first, second), predicted=(quality[first], quality[second]), rewards=pair
-                )
+        n_right = 0
+        for text, wanted in tasks:
+            answer = await ask(router, text, name, logprobs=True, **arguments)
+            await router.signals.settle()
+            n_right += is_good(answer.text, wanted)
+            await router.feedback(answer.decision.decision_id, is_good(answer.text, wanted))
+        shares.append(f"{name} {n_right} of {len(tasks)}")
+    print(f"\ngraded, {title}: {', '.join(shares)}", flush=True)
 
 
 async def score(router: Router, tasks, model: str, **arguments) -> tuple[float, float, list]:
@@ -111,22 +99,23 @@ async def score(router: Router, tasks, model: str, **arguments) -> tuple[float, 
     answers, n_right, cost_usd = [], 0, 0.0
     for text, wanted in tasks:
         answer = await ask(router, text, model, **arguments)
-        right = (
-            is_extracted(answer.text, wanted) if isinstance(wanted, dict) else is_right(answer.text, wanted)
-        )
+        right = is_good(answer.text, wanted)
         answers.append((answer, right))
         n_right += right
         cost_usd += answer.cost_usd
     return n_right / len(tasks), cost_usd / len(tasks), answers
 
 
-async def compare(router: Router, names: list[str], title: str, tasks, **arguments) -> None:
-    print(f"\n{title}: {len(tasks)} tasks")
+async def alone(router: Router, names: list[str], title: str, tasks, **arguments) -> None:
+    print(f"\n{title}: {len(tasks)} tasks", flush=True)
     for name in names:
         right, cost_usd, _ = await score(router, tasks, name, **arguments)
-        print(f"  {name:<14} alone    right {right:4.0%}   ${cost_usd * 1e6:6.2f} per million")
+        print(f"  {name:<14} alone    right {right:4.0%}   ${cost_usd * 1e6:6.2f} per million", flush=True)
+
+
+async def together(router: Router, names: list[str], title: str, tasks, **arguments) -> None:
     right, cost_usd, answers = await score(router, tasks, "auto", strategy="cascade", **arguments)
-    print(f"  cascade                 right {right:4.0%}   ${cost_usd * 1e6:6.2f} per million")
+    print(f"  {title:<23} right {right:4.0%}   ${cost_usd * 1e6:6.2f} per million", flush=True)
     for name in names:
         kept = [good for answer, good in answers if answer.deployment == name]
         rejected = sum(
@@ -134,22 +123,27 @@ async def compare(router: Router, names: list[str], title: str, tasks, **argumen
         )
         print(f"    step {name:<14} kept {len(kept):>2} (right {sum(kept):>2}), rejected {rejected:>2}")
     steps = " -> ".join(f"{n} ({t:.2f})" if t else n for n, t in answers[0][0].decision.steps)
-    print(f"    first plan: {steps}")
+    print(f"    first plan: {steps}", flush=True)
 
 
 async def run(ports: dict[str, int], only: str | None) -> None:
     names = list(ports)
-    async with Router.from_config(document(ports, {})) as router:
-        quality, grades, verdicts = await calibrate(router, names)
-    print("calibration:", ", ".join(f"{name} {quality[name]:.2f}" for name in names))
-    async with Router.from_config(document(ports, quality)) as router:
-        teach(router, quality, grades, verdicts)
+    words = {"max_tokens": 12}
+    fields = {"max_tokens": 60, "response_format": FORMAT}
+    graded, asked = (
+        [(f"Extract name, city and age as JSON: {text}", wanted) for text, wanted in tasks]
+        for tasks in (CALIBRATION_EXTRACTION, EXTRACTION)
+    )
+    async with Router.from_config(document(ports)) as router:
+        await calibrate(router, names, "words", CALIBRATION, **words)
         if only != "extraction":
-            await compare(router, names, "ladder", LADDER, max_tokens=12)
-        if only == "ladder":
-            return
-        asks = [(f"Extract name, city and age as JSON: {text}", wanted) for text, wanted in EXTRACTION]
-        await compare(router, names, "extraction", asks, max_tokens=60, response_format=FORMAT)
+            await alone(router, names, "ladder", LADDER, **words)
+            await together(router, names, "cascade", LADDER, **words)
+        if only != "ladder":
+            await alone(router, names, "extraction", asked, **fields)
+            await together(router, names, "cascade, no JSON graded", asked, **fields)
+            await calibrate(router, names, "JSON", graded, **fields)
+            await together(router, names, "cascade", asked, **fields)
 
 
 def main() -> None:

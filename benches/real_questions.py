@@ -52,3 +52,13 @@ EXTRACTION = [
     ("Kenji Mori turned 42 in Osaka.", {"name": "kenji mori", "city": "osaka", "age": 42}),
     ("Our baker in Graz, Eva Huber, is 38.", {"name": "eva huber", "city": "graz", "age": 38}),
 ]
+CALIBRATION_EXTRACTION = [
+    ("Tom Reed, 45, comes from Bath.", {"name": "tom reed", "city": "bath", "age": 45}),
+    ("In Riga I saw Lena Ozola, aged 27.", {"name": "lena ozola", "city": "riga", "age": 27}),
+    ("Paul Weber (61) runs a shop in Bonn.", {"name": "paul weber", "city": "bonn", "age": 61}),
+    ("At 33, Mia Rossi left for Turin.", {"name": "mia rossi", "city": "turin", "age": 33}),
+    ("Our guide in Cork, Sean Daly, is 58.", {"name": "sean daly", "city": "cork", "age": 58}),
+    ("Ana Lima became 40 in Recife.", {"name": "ana lima", "city": "recife", "age": 40}),
+    ("Nils Dahl, who lives in Malmo, is 72.", {"name": "nils dahl", "city": "malmo", "age": 72}),
+    ("From Ghent writes Els Maes, 36.", {"name": "els maes", "city": "ghent", "age": 36}),
+]

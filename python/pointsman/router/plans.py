@@ -75,8 +75,8 @@ class Plans:
         may_cascade = strategy == "cascade" or by_itself
         if may_cascade and chat.request.n_choices == 1:
             names = _verifiers_of(chat, decision)
-            if any(_gives_logprobs(wiring, model) for model in wiring.registry.config.models):
-                names.append(verifier_name("token_probability", decision.structure))
+            if not any(_gives_logprobs(wiring, model) for model in wiring.registry.config.models):
+                names.remove(verifier_name("token_probability", decision.structure))
             planned = self.planner.plan(decision, verifiers=names, is_forced=strategy == "cascade")
             if planned is not None:
                 return planned
@@ -151,8 +151,9 @@ class Plans:
 class StepJudge:
     """Looks at the answers of a cascade's steps; a `cascade.Judge`.
 
-    Deterministic gates always run. What the other verifiers say moves the predicted quality of the step,
-    given what was believed of the one before.
+    Deterministic gates always run. What the verifiers that were planned with say moves the predicted quality
+    of the step, given what was believed of the one before. An answer is kept if even the lower bound of that
+    reaches the step's threshold: a model is not taken at its word where few of its answers were graded.
     """
 
     def __init__(
@@ -169,6 +170,7 @@ class StepJudge:
         self._chat = chat
         self._decision = decision
         self._thresholds = [threshold for _, threshold in decision.steps]
+        self._counted = frozenset(_verifiers_of(chat, decision))
         self._belief = decision.quality_of(decision.deployment)
         self._adds_logprobs = False
         constraints = chat.request.constraints
@@ -199,14 +201,20 @@ class StepJudge:
         if any(map(_is_failed, signals)):
             p_good, is_kept = 0.0, False
         else:
-            structure = self._decision.structure
-            pairs = [(verifier_name(signal.name, structure), signal.value) for signal in signals]
-            p_good = self._planner.posterior(model, self._belief, pairs)
-            is_kept = p_good >= (self._thresholds[step] or 0.0)
+            named = [(verifier_name(each.name, self._decision.structure), each.value) for each in signals]
+            said = [each for each in named if each[0] in self._counted]
+            p_good = self._planner.posterior(model, self._belief, said)
+            least = self._planner.posterior(model, self._belief * self._caution(deployment), said)
+            is_kept = least >= (self._thresholds[step] or 0.0)
         self._belief = self._planner.belief_after(self._decision, step + 1, p_good)
         if not is_kept and self._rewards is not None:
             self._rewards.rejected(self._decision, self._chat.request, deployment, signals)
         return Verdict(is_kept=is_kept, p_good=p_good)
+
+    def _caution(self, deployment: str) -> float:
+        """The lower bound of a prediction as a share of it."""
+        quality = self._decision.quality_of(deployment)
+        return self._decision.quality_lcb_of(deployment) / quality if quality > 0.0 else 1.0
 
     def passed_over(self, step: int) -> None:
         """Believe of the next step what was predicted of it."""
@@ -240,8 +248,12 @@ def _answer(body: Mapping[str, Any], chat: ChatRequest, decision: Decision) -> A
 
 
 def _verifiers_of(chat: ChatRequest, decision: Decision) -> list[str]:
-    """Names of the verifiers that will have something to say of a request's answers."""
-    names = ["empty", "truncation", "refusal"]
+    """The planner's names of the verifiers that count for a request's answers.
+
+    Of two that say the same, as JSON that parses and JSON that follows its schema do, one counts.
+    """
+    names = ["empty", "truncation", "refusal", "repetition"]
+    names.append(verifier_name("token_probability", decision.structure))
     kind = (chat.request.response_format or {}).get("type")
     if kind in ("json_object", "json_schema") or decision.structure == "json":
         names.append("json_schema" if kind == "json_schema" else "json")

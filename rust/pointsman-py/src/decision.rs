@@ -209,6 +209,10 @@ impl PyDecision {
         Ok(self.0.candidate(deployment)?.quality.mean)
     }
 
+    fn quality_lcb_of(&self, deployment: &str) -> Result<f64, CoreError> {
+        Ok(self.0.candidate(deployment)?.quality.lcb)
+    }
+
     #[pyo3(signature = (second, *, hedge_after_ms))]
     fn raced(&self, second: &str, hedge_after_ms: f64) -> Result<Self, CoreError> {
         Ok(Self(self.0.raced(second, hedge_after_ms)?))
