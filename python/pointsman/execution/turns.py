@@ -117,14 +117,22 @@ class Turns:
         attempts: Filled in as calls are made.
     """
 
-    __slots__ = ("_asked", "_left", "_n_rounds", "_patience_until_s", "_round", "attempts")
+    __slots__ = (
+        "_asked",
+        "_left_or_none",
+        "_n_rounds",
+        "_patience_until_s",
+        "_round",
+        "_targets",
+        "attempts",
+    )
 
     def __init__(self, targets: Iterable[Target], attempts: Attempts) -> None:
         self.attempts = attempts
-        self._left = _by_model(targets)
-        """Who may still be asked, now or later."""
-        self._round = list(self._left)
-        """Who is still to be asked before the first is asked again."""
+        self._targets = list(targets)
+        self._left_or_none: list[Target] | None = None
+        self._round: list[Target] = self._targets[:1]
+        """Who is still to be asked before the first is asked again; at first the first alone."""
         self._asked: dict[str, float] = {}
         """Who failed in this round, with the seconds to stay away."""
         self._n_rounds = 0
@@ -136,10 +144,24 @@ class Turns:
     async def __anext__(self) -> Turn:
         while True:
             turn = self._next_turn()
+            if turn is None and self._left_or_none is None and self._left:
+                continue  # the others are in the round now
             if turn is not None:
                 return turn
             if not await self._next_round():
                 raise StopAsyncIteration
+
+    @property
+    def _left(self) -> list[Target]:
+        """Who may still be asked, now or later; put in order only where the first did not answer."""
+        if self._left_or_none is None:
+            self._left_or_none = _by_model(self._targets)
+            self._round = [*self._round, *self._left_or_none[1:]]
+        return self._left_or_none
+
+    @_left.setter
+    def _left(self, left: list[Target]) -> None:
+        self._left_or_none = left
 
     def keep_larger(self, target: Target) -> bool:
         """Leave only those with a larger context window; whether there are any."""
@@ -168,7 +190,7 @@ class Turns:
             if dispatch is None:
                 return Turn(self, self._round.pop(0), None)
             if self.attempts.made and dispatch.budget.balance < 1.0:
-                self._left.clear()
+                self._left = []
                 return None
             decision = self.attempts.decision
             n_tokens = decision.n_tokens_of(target.deployment) if decision is not None else 1

@@ -8,6 +8,7 @@ Starlette's own request and response objects open an anyio task group a request 
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -116,14 +117,17 @@ def _check_origin(origin: str) -> None:
 def encode_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
     """Headers as ASGI wants them; what a header cannot carry becomes `?`."""
     pairs = headers.items() if hasattr(headers, "items") else headers
-    return [
-        (name.encode("ascii", "replace"), _one_line(value).encode("ascii", "replace"))
-        for name, value in pairs
-    ]
+    return [(_name(name), _value(value)) for name, value in pairs]
 
 
-def _one_line(value: str) -> str:
-    return value if value.isprintable() else " ".join(value.split())
+@lru_cache(maxsize=256)
+def _name(name: str) -> bytes:
+    return name.encode("ascii", "replace")
+
+
+def _value(value: str) -> bytes:
+    line = value if value.isprintable() else " ".join(value.split())
+    return line.encode("ascii", "replace")
 
 
 async def send_json(send: Send, status: int, body: Any, headers: Headers) -> None:

@@ -81,6 +81,9 @@ def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> flo
     return max(0.0, at.timestamp() - (time.time() if now_s is None else now_s))
 
 
+_NO_DETAILS: Mapping[str, Any] = {}
+
+
 def usage_of(body: Mapping[str, Any]) -> Usage | None:
     """Return the tokens an answer (or a stream's chunk) reports, `None` if it reports none.
 
@@ -97,32 +100,32 @@ def usage_of(body: Mapping[str, Any]) -> Usage | None:
         return None
     n_input, n_output = n_input or 0, n_output or 0
     n_total = _count(usage.get("total_tokens")) or 0
-    n_cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    of_input, of_output = (
+        _details(usage, "prompt_tokens_details"),
+        _details(usage, "completion_tokens_details"),
+    )
+    n_cached = _count(of_input.get("cached_tokens"))
     if n_cached is None:
         # DeepSeek's name for it.
         n_cached = _count(usage.get("prompt_cache_hit_tokens")) or 0
     n_cached = min(n_cached, n_input)
     n_output = max(n_output, n_total - n_input)
-    n_reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
+    n_reasoning = _count(of_output.get("reasoning_tokens"))
+    # OpenRouter's and OpenAI's name for it, then Anthropic's.
+    n_written = _count(of_input.get("cache_write_tokens")) or _count(of_input.get("cache_creation_tokens"))
+    n_written = n_written or _count(usage.get("cache_creation_input_tokens")) or 0
     return Usage(
         n_input_tokens=n_input,
         n_cached_input_tokens=n_cached,
-        n_cache_write_tokens=min(_cache_writes(usage), n_input - n_cached),
+        n_cache_write_tokens=min(n_written, n_input - n_cached),
         n_output_tokens=n_output,
         n_reasoning_tokens=None if n_reasoning is None else min(n_reasoning, n_output),
     )
 
 
-def _cache_writes(usage: Mapping[str, Any]) -> int:
-    """Input tokens written to the prompt cache: OpenRouter's and OpenAI's name for them, then Anthropic's."""
-    names = ("cache_write_tokens", "cache_creation_tokens")
-    found = (_detail(usage, "prompt_tokens_details", name) for name in names)
-    return next((n for n in found if n), 0) or _count(usage.get("cache_creation_input_tokens")) or 0
-
-
-def _detail(usage: Mapping[str, Any], group: str, name: str) -> int | None:
+def _details(usage: Mapping[str, Any], group: str) -> Mapping[str, Any]:
     details = usage.get(group)
-    return _count(details.get(name)) if isinstance(details, dict) else None
+    return details if isinstance(details, dict) else _NO_DETAILS
 
 
 def _count(value: object) -> int | None:

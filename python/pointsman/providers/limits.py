@@ -20,6 +20,16 @@ LimitNews = tuple[float | None, float | None, float | None]
 """(limit, remaining, seconds until all are back); `None`: not said."""
 
 _PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+_SAID = ("limit", "remaining", "reset")
+_NAMES = {
+    kind: (
+        tuple(f"x-ratelimit-{said}-{kind}" for said in _SAID),
+        tuple(f"anthropic-ratelimit-{kind}-{said}" for said in _SAID),
+        tuple(f"anthropic-ratelimit-input-{kind}-{said}" for said in _SAID),
+    )
+    for kind in ("requests", "tokens")
+}
+_NOTHING: LimitNews = (None, None, None)
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _EPOCH_S = 1e9
@@ -42,19 +52,12 @@ def limit_news(
         kind: Which limit.
         now_s: Unix time that a reset is compared with; `None`: the clock's.
     """
-    now_s = time.time() if now_s is None else now_s
-    found = [
-        (
-            _number(headers.get(f"x-ratelimit-limit-{kind}")),
-            _number(headers.get(f"x-ratelimit-remaining-{kind}")),
-            reset_s(headers.get(f"x-ratelimit-reset-{kind}"), now_s),
-        )
-    ]
-    for name in (kind, f"input-{kind}"):
-        of = f"anthropic-ratelimit-{name}-"
-        limit, remaining = _number(headers.get(f"{of}limit")), _number(headers.get(f"{of}remaining"))
-        found.append((limit, remaining, reset_s(headers.get(f"{of}reset"), now_s)))
-    return next((news for news in found if news[0] is not None or news[1] is not None), (None, None, None))
+    for limit_name, remaining_name, reset_name in _NAMES[kind]:
+        limit, remaining = _number(headers.get(limit_name)), _number(headers.get(remaining_name))
+        if limit is not None or remaining is not None:
+            now_s = time.time() if now_s is None else now_s
+            return limit, remaining, reset_s(headers.get(reset_name), now_s)
+    return _NOTHING
 
 
 def reset_s(value: str | None, now_s: float) -> float | None:

@@ -99,6 +99,8 @@ class Plans:
         discarded: list[Discarded],
     ) -> tuple[Target, ProviderReply]:
         """Get the whole answer that a decision's plan leads to; errors as `direct.complete`."""
+        if decision.strategy == "direct":
+            return await direct.complete(admitted.targets, chat.body, attempts)
         steps, spare = _steps_of(admitted, decision)
         if decision.strategy == "cascade" and len(steps) > 1:
             judge = StepJudge(self.planner, wiring, chat, decision, self.rewards)
@@ -125,6 +127,8 @@ class Plans:
         discarded: list[Discarded],
     ) -> AnswerStream | HeldStream:
         """Open the stream that a decision's plan leads to; errors as `direct.open_stream`."""
+        if decision.strategy == "direct":
+            return await direct.open_stream(admitted.targets, chat.body, attempts)
         steps, spare = _steps_of(admitted, decision)
         if decision.strategy == "cascade" and len(steps) > 1:
             judge = StepJudge(self.planner, wiring, chat, decision, self.rewards)
