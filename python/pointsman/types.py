@@ -416,7 +416,7 @@ class Served:
     Attributes:
         decision: What was chosen, and why.
         request: What it was chosen for.
-        body: OpenAI chat body the caller sent, without the fields that are ours.
+        body: OpenAI body the caller sent, without the fields that are ours.
         policy: Name of the policy it was read under.
         is_stream: Whether the answer was read as a stream.
         started_at_s: Unix time at which the request came in, in seconds.
@@ -436,6 +436,7 @@ class Served:
         cache: What the cache did.
         error_code: Code the caller saw (`caller_gone`: it left before the answer); `None`: a good answer.
         is_cut: Whether the answer ended early: by its limit, by an error, or because the caller left.
+        operation: What was asked for, as OpenTelemetry's `gen_ai.operation.name` has it.
     """
 
     decision: Decision
@@ -459,6 +460,7 @@ class Served:
     cache: CacheUse = CACHE_OFF
     error_code: str | None = None
     is_cut: bool = False
+    operation: Literal["chat", "embeddings"] = "chat"
 
 
 class Observer(Protocol):

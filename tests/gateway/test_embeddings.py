@@ -62,6 +62,14 @@ def servers() -> Iterator[list[Server]]:
         server.close()
 
 
+@pytest.fixture
+def unlimited(servers: list[Server]) -> list[Server]:
+    """The servers, without the limit of 9 tokens a minute in their headers."""
+    for server in servers:
+        server.handler = lambda _: answer(orjson.dumps(ANSWER))
+    return servers
+
+
 @contextmanager
 def gateway(servers: list[Server], **sections: Any) -> Iterator[str]:
     settings = config(*(server.url for server in servers)) | sections
@@ -176,3 +184,69 @@ async def test_the_library_embeds_too(servers):
             await router.embed("hello", model="chatter")
     assert made.vectors == [[0.5, -0.25]]
     assert made.usage.n_input_tokens == 1000
+
+
+def test_a_deployment_that_fails_loses_its_embeddings_to_the_next(unlimited):
+    unlimited[1].handler = lambda _: answer(b"{}", status="500 X")
+    with gateway(unlimited) as url:
+        replies = [post(url) for _ in range(8)]
+        states = httpx.get(url + "/v1/deployments").json()["data"]
+        metrics = httpx.get(url + "/metrics").text
+    assert {reply.status_code for reply in replies} == {200}
+    assert len(unlimited[1].requests) == 1, "one failure makes it dearer than the other"
+    (failing,) = [state for state in states if state["deployment"] == "p1/embedder"]
+    assert (failing["n_consecutive_failures"], failing["model"]) == (1, "embedder")
+    (attempts,) = [line for line in metrics.splitlines() if "attempts_total" in line and "provider_" in line]
+    assert 'deployment="p1/embedder"' in attempts
+    assert attempts.endswith(" 1.0")
+    assert 'model="embedder"' in next(line for line in metrics.splitlines() if "cost_usd_total{" in line)
+
+
+def test_embeddings_that_keep_failing_open_the_breaker(unlimited):
+    unlimited[0].handler = lambda _: answer(b"{}", status="500 X")
+    with gateway(unlimited[:1], retries={"max_attempts": 1, "patience_s": 0.0}) as url:
+        replies = [post(url) for _ in range(7)]
+        states = httpx.get(url + "/v1/deployments").json()["data"]
+    assert len(unlimited[0].requests) == 5
+    assert {reply.status_code for reply in replies} == {503}
+    assert "p0/embedder is open" in replies[-1].json()["error"]["message"]
+    assert [state["breaker"] for state in states if state["model"] == "embedder"] == ["open"]
+
+
+def test_a_deployment_s_own_limits_hold(unlimited):
+    settings = config(*(server.url for server in unlimited))
+    settings["deployments"][2]["limits"] = {"requests_per_min": 2}
+    with gateway(unlimited, deployments=settings["deployments"]) as url:
+        who = [post(url).headers["x-pointsman-deployment"] for _ in range(3)]
+    assert who == ["p1/embedder", "p1/embedder", "p0/embedder"]
+
+
+def test_embeddings_are_in_the_decision_log_and_told_to_observers(unlimited, tmp_path):
+    told = []
+
+    class Watching:
+        wants_answers = False
+
+        def served(self, served):
+            told.append((served.operation, served.model, served.usage and served.usage.n_input_tokens))
+
+    settings = config(*(server.url for server in unlimited)) | {"store": {"url": str(tmp_path / "log.db")}}
+    router = Router.from_config(settings, providers={"chat": ScriptedProvider("chat")})
+    router.add_observer(Watching())
+    with serving(create_app(router=router)) as url:
+        reply = post(url)
+        for server in unlimited:
+            server.handler = lambda _: answer(b"{}", status="400 X")
+        failed = post(url, input="elsewhere")
+        decision = httpx.get(f"{url}/v1/decisions/{reply.headers['x-pointsman-decision-id']}").json()
+    assert failed.status_code == 400
+    assert told == [("embeddings", "embedder", 1000), ("embeddings", None, None)]
+    assert (decision["outcome"]["deployment"], decision["outcome"]["cost_usd"]) == ("p1/embedder", 2e-5)
+    assert failed.headers["x-pointsman-deployment"] == "none"
+
+
+def test_token_ids_and_long_lists_are_counted(unlimited):
+    with gateway(unlimited) as url:
+        assert post(url, input=[1, 2, 3]).status_code == 200
+        assert post(url, input=[[1, 2], [3]]).status_code == 200
+        assert post(url, input=["word " * 300] * 200).status_code == 200

@@ -23,7 +23,8 @@ def lines():
     handler.setFormatter(JsonFormatter())
     log = logging.getLogger("pointsman")
     log.addHandler(handler)
-    before, log.level = log.level, logging.DEBUG
+    before = log.level
+    log.setLevel(logging.DEBUG)  # the attribute alone would leave the cache of who logs what
     yield lambda: [orjson.loads(line) for line in stream.getvalue().splitlines()]
     log.removeHandler(handler)
     log.setLevel(before)

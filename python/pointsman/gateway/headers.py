@@ -53,17 +53,13 @@ def stream_headers(stream: CompletionStream, overhead_us: float) -> Headers:
 
 
 def embedding_headers(made: Embedding) -> Headers:
-    """Headers of embeddings: nothing was decided, so they name who answered and what it cost."""
-    pairs = {
-        **_NONE,
-        "x-pointsman-model": made.model,
-        "x-pointsman-deployment": made.deployment,
-        "x-pointsman-provider": made.provider,
-        "x-pointsman-reason": "the model was named",
-        "x-pointsman-cache": "miss",
-        "x-pointsman-cost-usd": _usd(made.cost_usd),
-    }
-    return encode_headers({**pairs, **_effort(len(made.attempts), made.overhead_us), **made.headers})
+    """Headers of embeddings; vectors have no baseline, and no quality is predicted of them."""
+    choice = _choice(made.decision, made, made.attempts)
+    choice |= dict.fromkeys(("x-pointsman-predicted-quality", "x-pointsman-confidence"), "none")
+    costs = {"x-pointsman-cost-usd": _usd(made.cost_usd), "x-pointsman-baseline-cost-usd": "none"}
+    return encode_headers(
+        {**choice, **costs, **_effort(len(made.attempts), made.overhead_us), **made.headers}
+    )
 
 
 def decision_headers(decision: Decision, overhead_us: float) -> Headers:

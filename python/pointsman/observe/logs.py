@@ -112,6 +112,7 @@ def fields_of(served: Served) -> dict[str, Any]:
         "decision_id": served.decision.decision_id,
         "tenant": served.request.tenant,
         "key_id": served.key_id,
+        "operation": served.operation,
         "policy": served.policy,
         "strategy": served.decision.strategy,
         "model": served.model,

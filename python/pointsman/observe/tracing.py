@@ -109,7 +109,7 @@ class OpenTelemetryObserver:
         tracer = trace.get_tracer(_NAME)
         start_ns = int(served.started_at_s * 1e9)
         span = tracer.start_span(
-            f"chat {served.body.get('model')!s:.100}",
+            f"{served.operation} {served.body.get('model')!s:.100}",
             kind=SpanKind.CLIENT,
             start_time=start_ns,
             attributes=attributes_of(served),
@@ -126,7 +126,7 @@ class OpenTelemetryObserver:
         for number, attempt in enumerate(served.attempts, start=1):
             end_ns = start_ns + int(attempt.latency_ms * 1e6)
             attributes: dict[str, str | int] = {
-                "gen_ai.operation.name": "chat",
+                "gen_ai.operation.name": served.operation,
                 "gen_ai.provider.name": decision.provider_of(attempt.deployment),
                 "gen_ai.request.model": decision.model_of(attempt.deployment),
                 "pointsman.deployment": attempt.deployment,
@@ -147,7 +147,7 @@ class OpenTelemetryObserver:
     def _meter(self, served: Served) -> None:
         duration, tokens, first = self._instruments or self._made()
         shared = {
-            "gen_ai.operation.name": "chat",
+            "gen_ai.operation.name": served.operation,
             "gen_ai.provider.name": served.provider or served.decision.provider,
             "gen_ai.request.model": served.decision.model,
         }
@@ -186,7 +186,7 @@ def attributes_of(served: Served) -> dict[str, Any]:
     """The attributes of a request's span, without content: GenAI's, and `pointsman.*` for the rest."""
     decision, body, usage = served.decision, served.body, served.usage
     attributes: dict[str, Any] = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": served.operation,
         "gen_ai.provider.name": served.provider or decision.provider,
         "gen_ai.request.model": f"{body.get('model')!s:.200}",
         "gen_ai.request.stream": served.is_stream,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pointsman.config import Config, DeploymentSettings, PriceSettings, RateSettings
     from pointsman.registry.prices import Price
 
+_ANY_WINDOW = 1_000_000_000
+"""Tokens; a list of texts is longer than any text may be."""
 _COMPONENTS = (
     "input",
     "cached_input",
@@ -61,6 +63,29 @@ def build_catalog_document(config: Config) -> dict[str, Any]:
             if not embeds(config, deployment.model)
         ],
         "baseline_model": config.baseline_model,
+    }
+
+
+def embedding_catalog_document(config: Config) -> dict[str, Any] | None:
+    """The catalog document of the embedding models; `None`: there are none.
+
+    Vectors of different models cannot be compared, so nothing is said of quality or windows there.
+    """
+    prices = embedding_prices(config)
+    if not prices:
+        return None
+    return {
+        "models": [
+            {"name": name, "context_window": _ANY_WINDOW, "capabilities": [], "quality": {"default": 0.5}}
+            for name in config.models
+            if embeds(config, name)
+        ],
+        "providers": [{"name": name} for name in config.providers],
+        "deployments": [
+            _deployment(deployment, {"input": prices[deployment.name], "output": 0})
+            for deployment in config.deployments
+            if deployment.name in prices
+        ],
     }
 
 

@@ -11,7 +11,11 @@ import orjson
 from pointsman._native import Catalog
 from pointsman.errors import ConfigError, InvalidInput
 from pointsman.registry.adapters import provider_settings
-from pointsman.registry.document import build_catalog_document, embedding_prices
+from pointsman.registry.document import (
+    build_catalog_document,
+    embedding_catalog_document,
+    embedding_prices,
+)
 from pointsman.registry.policies import Policy, build_policies
 
 if TYPE_CHECKING:
@@ -41,6 +45,7 @@ class Registry:
         providers: Settings of each provider's adapter, in the config's order.
         policies: By name; `default` is always there.
         max_output_tokens: The most tokens each model can write; `None`: unknown.
+        embedding_catalog: The deployments of embedding models; `None`: there are none.
         embedding_prices: Nano-dollars per 1M input tokens of each deployment of an embedding model, by name.
     """
 
@@ -50,6 +55,7 @@ class Registry:
     policies: Mapping[str, Policy]
     max_output_tokens: Mapping[str, int | None] = field(default_factory=dict)
     embedding_prices: Mapping[str, int] = field(default_factory=dict)
+    embedding_catalog: Catalog | None = None
 
     def __repr__(self) -> str:
         source, n_deployments = self.config.origin.source, len(self.catalog)
@@ -107,9 +113,10 @@ def registry_from_config(config: Config) -> Registry:
     Raises:
         ConfigError: A price or context window is nowhere to be found, or the core refuses the catalog.
     """
-    document = build_catalog_document(config)
+    document, embedding = build_catalog_document(config), embedding_catalog_document(config)
     try:
         catalog = Catalog.from_json(orjson.dumps(document))
+        embedding_catalog = Catalog.from_json(orjson.dumps(embedding)) if embedding else None
     except InvalidInput as error:
         raise ConfigError([f"{config.origin.source}: the core refuses the catalog: {error}"]) from None
     return Registry(
@@ -119,4 +126,5 @@ def registry_from_config(config: Config) -> Registry:
         policies=MappingProxyType(build_policies(config)),
         max_output_tokens={model["name"]: model["max_output_tokens"] for model in document["models"]},
         embedding_prices=MappingProxyType(embedding_prices(config)),
+        embedding_catalog=embedding_catalog,
     )

@@ -1,28 +1,35 @@
-"""Embeddings: passed through to a deployment of the model that is named, the cheapest first.
+"""Embeddings: passed through to a deployment of the model that is named, the cheapest that is well first.
 
-The core decides nothing here: vectors of different models cannot be compared, so the model is the caller's
-choice, and there is nothing to trade but the price of its deployments.
+Vectors of different models cannot be compared, so the model is the caller's choice. What else there is to a
+call is as for chats: health, limits, retries, budgets, keys, and whoever watches.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
-from pointsman.errors import ProviderError, RequestError
-from pointsman.execution.direct import Attempts
+from pointsman._native import Core
+from pointsman.errors import RequestError
+from pointsman.execution import direct
+from pointsman.execution.dispatch import Dispatch
 from pointsman.router.fields import kind, nearest
+from pointsman.router.parts import configure
 from pointsman.router.request import ROUTING_FIELDS, check_permitted
-from pointsman.types import NANO_USD_PER_USD, Usage
+from pointsman.types import NANO_USD_PER_USD, Request, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from pointsman.execution.direct import Target
+    from pointsman._native import Decision
+    from pointsman.execution.direct import Attempts, Target
+    from pointsman.execution.gate import DeploymentState, HealthEvent
     from pointsman.keys import Key
-    from pointsman.providers import ProviderCall, ProviderReply
+    from pointsman.registry import Registry
     from pointsman.router.admission import Admission
+    from pointsman.router.observers import Observers
     from pointsman.router.wiring import Wiring
     from pointsman.types import Attempt
 
@@ -33,6 +40,7 @@ class Embedding:
 
     Attributes:
         body: The answer in OpenAI's shape; `model` is the model's name here.
+        decision: Which deployment of the model was chosen, and why.
         model: The model.
         deployment: The deployment that answered.
         provider: Its provider.
@@ -45,6 +53,7 @@ class Embedding:
     """
 
     body: dict[str, Any]
+    decision: Decision
     model: str
     deployment: str
     provider: str
@@ -61,87 +70,165 @@ class Embedding:
         return [item.get("embedding") for item in self.body["data"]]
 
 
-class _Embedder(Protocol):
-    async def embed(self, call: ProviderCall) -> ProviderReply: ...
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An embeddings request that was read.
 
-
-async def embed(
-    wiring: Wiring, admission: Admission, body: Any, key: Key | None, started_s: float
-) -> Embedding:
-    """Answer the body of an embeddings request.
-
-    Raises:
-        RequestError: The body is none, or names no embedding model.
-        LimitExceeded: A budget or rate limit has no room.
-        ProviderError: The model's deployments all failed.
+    Attributes:
+        request: As the core sees it.
+        body: The body to send on.
+        n_tokens: The most tokens its input can have.
+        key: The key it came with.
+        policy: None is named; that of all.
     """
-    targets, sent = _read(wiring, body, key)
-    admission.take_request(key)
-    n_tokens = _most_tokens(sent["input"])
-    costs = {target.deployment: _nano_usd(wiring, target, n_tokens) for target in targets}
-    admitted = admission.hold(targets, key, costs, n_tokens)
-    attempts = Attempts()
-    try:
-        target, reply = await _call(admitted.targets, sent, attempts)
-    except BaseException as error:
-        admitted.fail(error)
-        raise
-    usage = reply.usage or Usage(n_input_tokens=n_tokens, is_estimated=True)
-    cost_usd = _nano_usd(wiring, target, usage.n_input_tokens) / NANO_USD_PER_USD
-    admitted.settle(cost_usd, usage)
-    reply.body["model"] = target.model
-    elapsed_s = perf_counter() - started_s
-    return Embedding(
-        body=reply.body,
-        model=target.model,
-        deployment=target.deployment,
-        provider=target.provider,
-        usage=usage,
-        cost_usd=cost_usd,
-        latency_ms=elapsed_s * 1e3,
-        overhead_us=(elapsed_s - attempts.upstream_s) * 1e6,
-        attempts=tuple(attempts.made),
-        headers=reply.headers,
-    )
+
+    request: Request
+    body: dict[str, Any]
+    n_tokens: int
+    key: Key | None
+    policy: str = "default"
+
+    @property
+    def key_id(self) -> str | None:
+        """Id of the key it came with."""
+        return self.key.key_id if self.key else None
 
 
-async def _call(
-    targets: Iterable[Target], body: Mapping[str, Any], attempts: Attempts
-) -> tuple[Target, ProviderReply]:
-    for target in targets:
-        started_s = perf_counter()
+class Embedder:
+    """Answers embeddings requests of one router.
+
+    The deployments have a core of their own: it ranks them by price and health and holds to their limits, as
+    it does for those that chat.
+    """
+
+    def __init__(
+        self, registry: Registry, admission: Admission, observers: Observers, clock: Callable[[], float]
+    ) -> None:
+        self._admission = admission
+        self._observers = observers
+        self._clock = clock
+        self._listeners: list[Callable[[HealthEvent], None]] = []
+        self._core: Core | None = None
+        self._dispatch: Dispatch | None = None
+        self.swap(registry)
+
+    def swap(self, registry: Registry) -> None:
+        """Take another config's embedding models; what is known of their health stays."""
+        if registry.embedding_catalog is None:
+            self._core = self._dispatch = None
+            return
+        if self._core is None:
+            self._core = Core(registry.embedding_catalog)
+            self._dispatch = Dispatch(self._core, self._clock)
+            for listener in self._listeners:
+                self._dispatch.gate.listen(listener)
+        else:
+            self._core.swap(registry.embedding_catalog)
+        if self._dispatch is not None:
+            configure(self._dispatch, registry)
+
+    def states(self) -> list[DeploymentState]:
+        """How each deployment is now."""
+        return self._dispatch.gate.states() if self._dispatch is not None else []
+
+    def listen(self, listener: Callable[[HealthEvent], None]) -> None:
+        """Tell `listener` of every change of a deployment's state from now on."""
+        self._listeners.append(listener)
+        if self._dispatch is not None:
+            self._dispatch.gate.listen(listener)
+
+    async def run(self, wiring: Wiring, body: Any, key: Key | None, started_s: float) -> Embedding:
+        """Answer the body of an embeddings request.
+
+        Raises:
+            RequestError: The body is none, or names no embedding model.
+            LimitExceeded: A budget or rate limit has no room.
+            ProviderError: The model's deployments all failed.
+        """
+        asked = _read(wiring, body, key)
+        core, dispatch = self._core, self._dispatch
+        if core is None or dispatch is None:
+            raise _unknown_model(asked.body["model"], [])
+        self._admission.take_request(key)
+        decision = core.decide(asked.request, now_s=self._clock(), seed=random.getrandbits(64))
+        attempts = dispatch.attempts(decision, asked.request)
         try:
-            reply = await cast("_Embedder", target.client).embed(target.call(body))
-        except ProviderError as failure:
-            attempts.failed(target, failure, started_s)
-            continue
-        attempts.succeeded(target, reply.status, started_s)
-        return target, reply
-    raise attempts.exhausted()
+            made = await self._call(wiring, asked, decision, attempts, started_s)
+        except BaseException as error:
+            self._observers.failed(asked, decision, started_s, attempts.made, error, operation="embeddings")
+            raise
+        self._observers.embedded(asked, decision, started_s, made)
+        return made
+
+    async def _call(
+        self, wiring: Wiring, asked: Asked, decision: Decision, attempts: Attempts, started_s: float
+    ) -> Embedding:
+        targets = [wiring.embedders[name] for name in decision.ranking if name in wiring.embedders]
+        costs = {target.deployment: _nano_usd(wiring, target, asked.n_tokens) for target in targets}
+        admitted = self._admission.hold(targets, asked.key, costs, asked.n_tokens)
+        try:
+            target, reply = await direct.complete(admitted.targets, asked.body, attempts)
+        except BaseException as error:
+            admitted.fail(error)
+            raise
+        usage = reply.usage or Usage(n_input_tokens=asked.n_tokens, is_estimated=True)
+        cost_usd = _nano_usd(wiring, target, usage.n_input_tokens) / NANO_USD_PER_USD
+        admitted.settle(cost_usd, usage)
+        reply.body["model"] = target.model
+        elapsed_s = perf_counter() - started_s
+        return Embedding(
+            body=reply.body,
+            decision=decision,
+            model=target.model,
+            deployment=target.deployment,
+            provider=target.provider,
+            usage=usage,
+            cost_usd=cost_usd,
+            latency_ms=elapsed_s * 1e3,
+            overhead_us=(elapsed_s - attempts.upstream_s) * 1e6,
+            attempts=tuple(attempts.made),
+            headers=reply.headers,
+        )
 
 
-def _read(wiring: Wiring, body: Any, key: Key | None) -> tuple[list[Target], dict[str, Any]]:
-    """The deployments of the model that is named, cheapest first, and the body to send them."""
+def _read(wiring: Wiring, body: Any, key: Key | None) -> Asked:
+    """Read the body of a request."""
     if not isinstance(body, dict):
         raise RequestError(f"the body must be a JSON object, got {kind(body)}")
     for name in ROUTING_FIELDS:
         if body.get(name) is not None:
             raise RequestError(f"{name}: embeddings are not routed by it; name a model", param=name)
-    model = body.get("model")
-    if not isinstance(model, str) or model not in wiring.embedders:
-        known = sorted(wiring.embedders)
-        seen = repr(model[:100]) if isinstance(model, str) else kind(model)
-        remedy = nearest(model, known) if isinstance(model, str) and known else _remedy(known)
-        message = f"no embedding model {seen}{remedy}"
-        raise RequestError(message, code="caller_model_not_found", param="model", status=404)
+    model, known = body.get("model"), sorted({target.model for target in wiring.embedders.values()})
+    if not isinstance(model, str) or model not in known:
+        raise _unknown_model(model, known)
     if key is not None and key.models is not None:
         check_permitted(model, "model", key.models)
-    if not isinstance(body.get("input"), str | list) or not body["input"]:
+    texts = body.get("input")
+    if not isinstance(texts, str | list) or not texts:
         raise RequestError(
-            f"input must be a text or a list of texts or token ids, got {kind(body.get('input'))}",
-            param="input",
+            f"input must be a text or a list of texts or token ids, got {kind(texts)}", param="input"
         )
-    return wiring.embedders[model], {name: value for name, value in body.items() if value is not None}
+    request = Request(
+        messages=[{"role": "user", "content": _text_of(texts)}],
+        max_output_tokens=1,
+        allowed_models=(model,),
+        tenant=key.tenant if key else None,
+    )
+    sent = {name: value for name, value in body.items() if value is not None}
+    return Asked(request, sent, _most_tokens(texts), key)
+
+
+def _text_of(texts: Any) -> str:
+    """The texts as one, as the core reads it; token ids say nothing to it but their number."""
+    items = texts if isinstance(texts, list) else [texts]
+    return "\n".join(each if isinstance(each, str) else "0 " * _most_tokens(each) for each in items)
+
+
+def _unknown_model(model: object, known: list[str]) -> RequestError:
+    seen = repr(model[:100]) if isinstance(model, str) else kind(model)
+    remedy = nearest(model, known) if isinstance(model, str) and known else _remedy(known)
+    message = f"no embedding model {seen}{remedy}"
+    return RequestError(message, code="caller_model_not_found", param="model", status=404)
 
 
 def _remedy(known: list[str]) -> str:

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import logging
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pointsman.errors import PointsmanError
-from pointsman.types import CACHE_OFF, Served
+from pointsman.types import Served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pointsman._native import Decision
+    from pointsman.router.embeddings import Embedding
     from pointsman.router.request import ChatRequest
-    from pointsman.types import Attempt, CacheUse, Completion, Observer
+    from pointsman.types import Attempt, Completion, Observer, Request
 
 _LOG = logging.getLogger("pointsman.router")
+
+
+class Asked(Protocol):
+    """What was asked, and by whom: of a chat or of embeddings."""
+
+    @property
+    def request(self) -> Request:
+        """As the core sees it."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """As OpenAI has it, without the fields that are ours."""
+
+    @property
+    def policy(self) -> str:
+        """Name of the policy it was read under."""
+
+    @property
+    def key_id(self) -> str | None:
+        """Id of the key it came with."""
 
 
 class Observers:
@@ -75,17 +96,36 @@ class Observers:
 
     def failed(
         self,
-        chat: ChatRequest,
+        chat: Asked,
         decision: Decision,
         started_s: float,
         attempts: Sequence[Attempt],
         error: BaseException,
-        cache: CacheUse = CACHE_OFF,
+        **said: Any,
     ) -> None:
-        """Tell of a request that nobody answered."""
+        """Tell of a request that nobody answered; `said` as the fields of `Served`."""
         if self._observers:
-            code = error_code(error)
-            self.tell(_served(chat, decision, started_s, attempts, error_code=code, cache=cache))
+            self.tell(_served(chat, decision, started_s, attempts, error_code=error_code(error), **said))
+
+    def embedded(self, asked: Asked, decision: Decision, started_s: float, made: Embedding) -> None:
+        """Tell of embeddings."""
+        if self._observers:
+            self.tell(
+                _served(
+                    asked,
+                    decision,
+                    started_s,
+                    made.attempts,
+                    deployment=made.deployment,
+                    model=made.model,
+                    provider=made.provider,
+                    usage=made.usage,
+                    cost_usd=made.cost_usd,
+                    baseline_cost_usd=made.cost_usd,
+                    overhead_us=made.overhead_us,
+                    operation="embeddings",
+                )
+            )
 
     def streamed(
         self,
@@ -111,19 +151,19 @@ def error_code(error: BaseException) -> str:
 
 
 def _served(
-    chat: ChatRequest, decision: Decision, started_s: float, attempts: Sequence[Attempt], **said: Any
+    asked: Asked, decision: Decision, started_s: float, attempts: Sequence[Attempt], **said: Any
 ) -> Served:
     elapsed_s = perf_counter() - started_s
     waited_ms = sum(attempt.latency_ms for attempt in attempts)
     fields: Mapping[str, Any] = {"overhead_us": elapsed_s * 1e6 - waited_ms * 1e3, **said}
     return Served(
         decision=decision,
-        request=chat.request,
-        body=chat.body,
-        policy=chat.policy,
-        is_stream=chat.request.stream,
+        request=asked.request,
+        body=asked.body,
+        policy=asked.policy,
+        is_stream=asked.request.stream,
         started_at_s=time() - elapsed_s,
-        key_id=chat.key_id,
+        key_id=asked.key_id,
         latency_ms=elapsed_s * 1e3,
         attempts=tuple(attempts),
         **fields,

@@ -25,7 +25,7 @@ from pointsman.router.budgets import Budgets
 from pointsman.router.cached import completion_of, kept_of, patience_s
 from pointsman.router.caching import Caching
 from pointsman.router.certificates import certificates
-from pointsman.router.embeddings import Embedding, embed
+from pointsman.router.embeddings import Embedder, Embedding
 from pointsman.router.fields import nearest
 from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
@@ -104,6 +104,7 @@ class Router:
         self._caching = Caching(registry.cache, self._answer_afresh, self._ask)
         self._admission = Admission(registry, clock=clock)
         self._observers = Observers()
+        self._embedder = Embedder(registry, self._admission, self._observers, clock)
         self._plans = Plans()
         self._ledger = Ledger(self._core, registry, self._plans.learners())
         self._observers.add(self._ledger)
@@ -307,7 +308,7 @@ class Router:
         wiring = self._wirings.current()
         wiring.n_inflight += 1
         try:
-            return await embed(wiring, self._admission, body, key, started_s)
+            return await self._embedder.run(wiring, body, key, started_s)
         finally:
             await self._wirings.leave(wiring)
 
@@ -333,8 +334,8 @@ class Router:
     # ---- watching
 
     def deployments(self) -> tuple[DeploymentState, ...]:
-        """How each deployment is now: breaker, load, limits; in the catalog's order. From any thread."""
-        return tuple(self._dispatch.gate.states())
+        """How each deployment is now: breaker, load, limits; those that chat first. From any thread."""
+        return (*self._dispatch.gate.states(), *self._embedder.states())
 
     def add_health_listener(self, listener: Callable[[HealthEvent], None]) -> None:
         """Tell `listener` of every change of a deployment's state from now on; it must be quick.
@@ -342,6 +343,7 @@ class Router:
         The same changes are logged by the logger `pointsman.health`.
         """
         self._dispatch.gate.listen(listener)
+        self._embedder.listen(listener)
 
     def add_observer(self, observer: Observer) -> None:
         """Tell `observer` what becomes of every request from now on."""
@@ -499,6 +501,7 @@ class Router:
         self._core.swap(registry.catalog)
         self._admission.swap(registry)
         configure(self._dispatch, registry)
+        self._embedder.swap(registry)
         await self._wirings.swap(wiring)
         if registry.cache != old.registry.cache:
             await self._caching.swap(registry.cache)

@@ -107,7 +107,9 @@ class CompletionStream:
                     fail(self._admitted, self._wiring, self.decision, self._discarded, error)
                 made = self.attempts.made
                 self._learner.failed(made)
-                self._observers.failed(self._chat, self.decision, self._started_s, made, error, self.cache)
+                self._observers.failed(
+                    self._chat, self.decision, self._started_s, made, error, cache=self.cache
+                )
                 await self._leave(self._wiring)
                 raise
             self._opened_s = perf_counter()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pointsman.execution.direct import Target
+from pointsman.providers.embedding import Embedding
 from pointsman.types import NANO_USD_PER_USD, Usage
 
 if TYPE_CHECKING:
@@ -38,12 +39,11 @@ class Wiring:
             )
             for deployment in registry.deployments
         }
-        self.embedders: dict[str, list[Target]] = {}
-        """Deployments of each embedding model, cheapest first."""
-        prices = registry.embedding_prices
-        for deployment in sorted(registry.embedding_deployments, key=lambda each: prices[each.name]):
-            target = _target(registry, deployment, by_name)
-            self.embedders.setdefault(deployment.model, []).append(target)
+        embedders = {name: cast("Provider", Embedding(provider)) for name, provider in by_name.items()}
+        self.embedders = {
+            deployment.name: _target(registry, deployment, embedders)
+            for deployment in registry.embedding_deployments
+        }
         self.n_inflight = 0
 
 
