@@ -85,6 +85,8 @@ class ProviderSettings(Settings):
     )
 
     extensions: bool | None = Field(default=None, description="true or false", examples=["true"])
+    # Off: who else takes part in a trace is nothing that a third party need know.
+    forward_traceparent: bool = Field(default=False, description="true or false", examples=["true"])
 
     @field_validator("transport")
     @classmethod

@@ -17,6 +17,7 @@ from pointsman.errors import ProviderError, RequestError
 from pointsman.execution.attempts import Attempts, deadline_over, within
 from pointsman.execution.turns import Turns
 from pointsman.providers.provider import ProviderCall
+from pointsman.providers.trace import NO_TRACE, current_trace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -42,6 +43,7 @@ class Target:
         client: The provider's adapter.
         max_output_tokens: The most tokens its model can write; `None`: unknown.
         context_window: Tokens of input and output together that its model takes; 0: unknown.
+        is_traced: Whether its provider is told the trace that a call is made in.
     """
 
     deployment: str
@@ -52,6 +54,7 @@ class Target:
     client: Provider
     max_output_tokens: int | None = None
     context_window: int = 0
+    is_traced: bool = False
 
     def call(self, body: Mapping[str, Any]) -> ProviderCall:
         """The call that asks this deployment to answer `body`."""
@@ -59,6 +62,7 @@ class Target:
             upstream_model=self.upstream_model,
             service_tier=self.service_tier,
             body=body,
+            headers=current_trace() if self.is_traced else NO_TRACE,
             max_output_tokens=self.max_output_tokens,
         )
 

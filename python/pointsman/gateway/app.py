@@ -38,6 +38,7 @@ from pointsman.gateway.metrics import (
 from pointsman.gateway.openapi import description_route
 from pointsman.gateway.plain import failed
 from pointsman.gateway.responses import ResponsesEndpoint
+from pointsman.gateway.trace import passing_on
 from pointsman.observe.logs import LogObserver
 from pointsman.observe.tracing import OpenTelemetryObserver, in_trace
 from pointsman.registry.reload import ConfigWatcher
@@ -141,7 +142,8 @@ class Gateway:
                 send = with_rates(send, scope["state"]["router"].admission, key)
             if scope.get("path") == FEEDBACK_PATH:
                 send = counting_feedback(send, scope)
-            with in_trace(scope.get("headers", ())):
+            headers = scope.get("headers", ())
+            with passing_on(headers), in_trace(headers):
                 await (endpoint or self._app)(scope, receive, send)
         elif endpoint is not None:
             await endpoint.refuse(scope, receive, send, refusal)

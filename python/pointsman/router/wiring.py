@@ -62,6 +62,7 @@ def _target(
         client=clients[deployment.provider],
         max_output_tokens=registry.max_output_tokens.get(deployment.model),
         context_window=context_window,
+        is_traced=registry.config.providers[deployment.provider].forward_traceparent,
     )
 
 
