@@ -234,9 +234,15 @@ class Outcome:
         latency_ms: Time to the last token or to the failure, in [0, 1e9].
         is_error: Whether the call failed.
         reward: How good the answer was, in [0, 1].
+        verdict: How good a grader whose word counts for quality floors found the answer, in [0, 1]. `None`
+            with an `audit_share`: the reward is the verdict; without a reward either, an audit that brought
+            none, which counts as failed.
         audit_share: Probability with which this call came to be graded, in (0, 1]: 1 if every call like it
-            is, the share of a random audit. `None`: somebody cared to, as with thumbs and complaints; such a
-            grade teaches and can raise an alarm, but no quality floor is certified by it.
+            is, the share of a random audit. `None`: unknown. Only with it a verdict certifies a floor,
+            weighted by one over it; without, a verdict can raise an alarm, and a reward teaches and no more.
+        grader: Who gave the verdict. Another name than before starts the slice's floors anew.
+        grader_tpr: Share of good answers that the grader passes, in [0, 1]; floors are corrected for it.
+        grader_fpr: Share of bad answers that it passes, in [0, 1], at least 0.01 below.
         predicted_quality: The decision's `predicted_quality`, where the decision itself is gone; without
             either it is predicted anew.
         weight: What the reward counts for, in [0, 100]; more than 1 where such grades seldom come.
@@ -263,7 +269,11 @@ class Outcome:
     latency_ms: float | None = None
     is_error: bool = False
     reward: float | None = None
+    verdict: float | None = None
     audit_share: float | None = None
+    grader: str | None = None
+    grader_tpr: float = 1.0
+    grader_fpr: float = 0.0
     predicted_quality: float | None = None
     weight: float = 1.0
     replaces: float | None = None
@@ -275,8 +285,8 @@ class Certificate:
     """A quality floor that holds for a deployment in a slice.
 
     With confidence `1 - delta` the mean reward of what is served from `threshold` up is at least
-    `min_quality`; of answers that pass or fail at most the share `alpha` fails. It is a certificate of the
-    grader's verdicts, for traffic like the audited one.
+    `min_quality`; of answers that pass or fail at most the share `alpha` fails. It is a certificate by the
+    grader's word, corrected for its known errors, for traffic like the audited one.
 
     Attributes:
         deployment: Who serves.
@@ -284,6 +294,7 @@ class Certificate:
         domain: Label of the slice.
         complexity: Label of the slice.
         structure: Label of the slice.
+        grader: Whose word it is; `None`: the caller's, of `Router.observe`.
         min_quality: The floor, in (0, 1).
         alpha: `1 - min_quality`.
         delta: Chance that this deployment's certificates of this floor in this slice are ever wrong.
@@ -298,6 +309,7 @@ class Certificate:
     domain: str
     complexity: str
     structure: str
+    grader: str | None
     min_quality: float
     alpha: float
     delta: float
@@ -385,6 +397,7 @@ class Completion:
         headers: Upstream response headers that are passed on (lower-case `x-ratelimit-*`).
         cache: What the cache did. On a hit the answer cost nothing, and model, deployment, provider and usage
             are those of when it was made.
+        audit: Name of the feedback that is waited for, as the request was drawn for an audit; `None`: none.
     """
 
     body: dict[str, Any]
@@ -400,6 +413,7 @@ class Completion:
     attempts: tuple[Attempt, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
     cache: CacheUse = CACHE_OFF
+    audit: str | None = None
 
     @property
     def text(self) -> str:

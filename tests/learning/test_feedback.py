@@ -96,12 +96,11 @@ def test_what_is_less_than_sure_counts_less_until_someone_is_sure():
     assert case.taught == (0.0, 1.0)
 
 
-def test_an_answer_of_which_more_is_said_is_one_answer_to_the_monitors():
+def test_what_somebody_cares_to_say_is_no_verdict_to_the_floors():
     here, case = Desk(), case_of()
-    here.desk.grade(case, 0.0, "signals", "pointsman", weight=0.25)
+    here.desk.grade(case, 0.3, "signals", "pointsman", weight=0.25)
     here.desk.grade(case, 0.0, "thumbs", "user")
-    (floor,) = json.loads(here.core.floors())
-    assert floor["n_graded"] == 1
+    assert json.loads(here.core.floors()) == []
 
 
 def test_what_weighs_nothing_teaches_nothing():

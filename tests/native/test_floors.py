@@ -101,6 +101,63 @@ def test_grades_that_came_by_themselves_certify_nothing(core: Core) -> None:
     assert certificates(json.loads(core.floors())) == ()
 
 
+def test_weight_on_top_and_a_grade_that_changes_are_no_second_answer(core: Core) -> None:
+    decision = decide(core)
+    outcome = Outcome(
+        deployment="cheap",
+        domain=decision.domain,
+        complexity=decision.complexity,
+        structure=decision.structure,
+        decision=decision,
+        reward=0.0,
+        weight=0.25,
+        audit_share=1.0,
+    )
+    core.observe(outcome, now_s=NOW_S)
+    core.observe(replace(outcome, is_top_up=True, weight=0.75), now_s=NOW_S)
+    core.observe(replace(outcome, reward=1.0, replaces=0.0), now_s=NOW_S)
+    (floor,) = json.loads(core.floors())
+    assert (floor["n_graded"], floor["risk"]) == (1, 1.0)
+
+
+def test_a_verdict_is_for_the_floors_and_a_reward_for_what_is_believed(core: Core) -> None:
+    before, decision = decide(core).predicted_quality, decide(core)
+    outcome = Outcome(
+        deployment=decision.deployment,
+        domain=decision.domain,
+        complexity=decision.complexity,
+        structure=decision.structure,
+        decision=decision,
+        verdict=0.0,
+        grader="judge m",
+        grader_tpr=0.9,
+        grader_fpr=0.2,
+    )
+    core.observe(outcome, now_s=NOW_S)
+    assert decide(core).predicted_quality == before
+    (floor,) = json.loads(core.floors())
+    assert (floor["grader"], floor["n_graded"], floor["n_unanswered"]) == ("judge m", 1, 0)
+    core.observe(replace(outcome, verdict=None, audit_share=0.5), now_s=NOW_S)
+    (floor,) = json.loads(core.floors())
+    assert (floor["n_graded"], floor["n_unanswered"], floor["audit_share"]) == (1, 1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"verdict": 1.5}, "verdict is 1.5"),
+        ({"verdict": 1.0, "grader_tpr": 0.3, "grader_fpr": 0.4}, "grader_fpr is 0.4"),
+        ({"verdict": 1.0, "grader_tpr": float("nan")}, "grader_tpr"),
+    ],
+)
+def test_a_verdict_out_of_range_teaches_nothing(core: Core, wrong: dict[str, float], said: str) -> None:
+    decision = decide(core)
+    labels = {name: getattr(decision, name) for name in ("domain", "complexity", "structure")}
+    with pytest.raises(InvalidInput, match=said):
+        core.observe(Outcome(deployment="cheap", reward=1.0, **labels, **wrong), now_s=NOW_S)
+    assert json.loads(core.floors()) == []
+
+
 def test_a_deployment_that_degrades_is_demoted_in_the_slice_and_says_why(core: Core) -> None:
     grade(core, "cheap", 2_000, 0.02)
     assert decide(core, min_quality=0.9).deployment == "cheap"

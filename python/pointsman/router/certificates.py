@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def certificates(floors: Iterable[dict[str, Any]]) -> tuple[Certificate, ...]:
     """The certificates of the core's list of floors, in its order."""
     return tuple(
-        Certificate(deployment=floor["deployment"], **floor["slice"], **certificate)
+        Certificate(deployment=floor["deployment"], grader=floor["grader"], **floor["slice"], **certificate)
         for floor in floors
         for certificate in floor["certificates"]
     )

@@ -4,7 +4,7 @@ use pointsman_core::{Complexity, Domain, FeatureVector, Outcome, Structure};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::decision::PyDecision;
 use crate::error::{CoreError, invalid, of_field};
@@ -18,6 +18,12 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
     let get = |name| outcome.getattr(name);
     let number = |value: &Bound<'_, PyAny>, field| -> PyResult<Option<f64>> {
         value.extract().map_err(of_field(field, NUMBER))
+    };
+    let rate = |name: &Bound<'_, PyString>| -> PyResult<f64> {
+        let value = outcome.getattr(name)?;
+        value
+            .extract()
+            .map_err(of_field(name.to_str()?, "give a number"))
     };
     let decided = get(intern!(py, "decision"))?;
     let decided = decision(&decided)?;
@@ -57,6 +63,12 @@ pub(crate) fn extract(outcome: &Bound<'_, PyAny>) -> PyResult<Outcome<PyBackedSt
         latency_ms: number(&get(intern!(py, "latency_ms"))?, "latency_ms")?,
         is_error: flag(&get(intern!(py, "is_error"))?, "is_error")?,
         reward: number(&get(intern!(py, "reward"))?, "reward")?,
+        verdict: number(&get(intern!(py, "verdict"))?, "verdict")?,
+        grader: optional_text(&get(intern!(py, "grader"))?, "grader")?,
+        grader_rates: (
+            rate(intern!(py, "grader_tpr"))?,
+            rate(intern!(py, "grader_fpr"))?,
+        ),
         audit_share: number(&get(intern!(py, "audit_share"))?, "audit_share")?,
         predicted_quality: number(&get(intern!(py, "predicted_quality"))?, "predicted_quality")?
             .or_else(|| decided.and_then(|one| one.get().predicted_quality_of(&deployment))),

@@ -2,6 +2,7 @@
 //! et al. 2023).
 
 use super::binomial::binomial_cdf;
+use super::grader::Grader;
 use crate::learn_error::{LearnError, within};
 
 /// Thresholds in a grid: coarse ones lose less to multiplicity than they lose in precision (science.md section 3).
@@ -20,6 +21,8 @@ pub struct Audit {
     pub loss: f64,
     /// 1 / probability of its having been audited, up to a factor; above 0.
     pub weight: f64,
+    /// Whose word the loss is.
+    pub grader: Grader,
 }
 
 /// A threshold that passed its test.
@@ -60,8 +63,9 @@ pub fn grid(scores: &[f64]) -> Vec<f64> {
 /// The most lenient threshold of `grid` that passes, if one does: with probability at most `delta` any of those
 /// that pass has a risk above `alpha`.
 ///
-/// The grid must not come from these audits. Where every loss is 0 or 1 and all weights are equal the p-value is the
-/// exact binomial one; else that of a bet on the weighted loss (Waudby-Smith and Ramdas 2024).
+/// The grid must not come from these audits. Where every loss is 0 or 1 and all weights and graders are equal the p-value
+/// is the exact binomial one; else that of a bet on the weighted loss (Waudby-Smith and Ramdas 2024). A grader that errs
+/// is tested at [`Grader::level`], so that it is the answers' own risk that is certified.
 ///
 /// # Errors
 ///
@@ -71,13 +75,14 @@ pub fn grid(scores: &[f64]) -> Vec<f64> {
 /// # Example
 ///
 /// ```
-/// use pointsman_core::floor::{Audit, certify};
+/// use pointsman_core::floor::{Audit, Grader, certify};
 ///
 /// // Answers below 0.5 fail half of the time, the others never.
 /// let audit = |i: usize| Audit {
 ///     score: (i % 10) as f64 / 10.0,
 ///     loss: f64::from(u8::from(i % 10 < 5 && i % 20 < 10)),
 ///     weight: 1.0,
+///     grader: Grader::EXACT,
 /// };
 /// let audits: Vec<Audit> = (0..1_000).map(audit).collect();
 /// let passed = certify(&[0.0, 0.5, 0.9], &audits, 0.1, 0.05).unwrap().unwrap();
@@ -165,9 +170,11 @@ struct Test {
 }
 
 fn p_values(grid: &[f64], audits: &[Audit], alpha: f64) -> Vec<Test> {
-    let is_exact = audits
-        .iter()
-        .all(|one| (one.loss == 0.0 || one.loss == 1.0) && one.weight == audits[0].weight);
+    let is_exact = audits.iter().all(|one| {
+        (one.loss == 0.0 || one.loss == 1.0)
+            && one.weight == audits[0].weight
+            && one.grader == audits[0].grader
+    });
     let mut counts = vec![(0_usize, 0.0_f64); grid.len() + 1];
     for audit in audits {
         let cell = &mut counts[grid.partition_point(|threshold| *threshold <= audit.score)];
@@ -180,7 +187,10 @@ fn p_values(grid: &[f64], audits: &[Audit], alpha: f64) -> Vec<Test> {
         (n, n_failed) = (n + cell.0, n_failed + cell.1);
         let p = match n {
             0 => 1.0,
-            _ if is_exact => binomial_cdf(n_failed as u64, n as u64, alpha),
+            _ if is_exact => {
+                let level = audits[0].grader.level(alpha);
+                binomial_cdf(n_failed as u64, n as u64, level)
+            }
             _ => betting_p(*threshold, audits, alpha),
         };
         tests.push(Test { p, n, n_failed });
@@ -196,7 +206,8 @@ fn betting_p(threshold: f64, audits: &[Audit], alpha: f64) -> f64 {
     let heaviest = served.clone().map(|audit| audit.weight).fold(0.0, f64::max);
     let mut ln_wealth = [0.0_f64; SHARES.len()];
     for audit in served {
-        let gain = audit.weight / heaviest * (alpha - audit.loss) / (1.0 - alpha);
+        let level = audit.grader.level(alpha);
+        let gain = audit.weight / heaviest * (level - audit.loss) / (1.0 - level);
         for (wealth, share) in ln_wealth.iter_mut().zip(SHARES) {
             *wealth += (share * gain).ln_1p();
         }
@@ -219,6 +230,7 @@ mod tests {
             score: 0.5,
             loss: f64::from(u8::from(i * n_failed / n != (i + 1) * n_failed / n)),
             weight: weight(i),
+            grader: Grader::EXACT,
         };
         (0..n).map(audit).collect()
     }
@@ -269,6 +281,7 @@ mod tests {
                 score,
                 loss,
                 weight,
+                grader: Grader::EXACT,
             }];
             certify(&[0.0], &audits, 0.1, 0.05).is_err()
         };

@@ -1,9 +1,22 @@
 //! [`Level`]: one floor of a [`Ward`](super::Ward): its certificate, its alarm, and what watches it.
 
 use super::monitor::{Alarm, Monitor};
-use super::ward::DELTA;
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
+
+/// Chance that any of a floor's certificates of one deployment in one slice is wrong.
+pub const DELTA: f64 = 0.05;
+
+/// What is known of a floor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Standing {
+    /// Nothing is proven: the lower credible bound has to do.
+    Uncertified,
+    /// Held, for requests whose predicted quality is at least the threshold.
+    Certified(Certificate),
+    /// Broken: more fails than it allows.
+    Alarmed(Alarm),
+}
 
 /// What was certified of a deployment in a slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +29,7 @@ pub struct Certificate {
     pub threshold: f64,
     /// Audits it rests on.
     pub n: usize,
-    /// Sum of their losses.
+    /// Sum of their losses, as the grader gave them; an audit that brought no verdict counts as a failure.
     pub n_failed: f64,
     /// When it was issued, Unix seconds.
     pub at_s: f64,

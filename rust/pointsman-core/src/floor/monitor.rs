@@ -1,5 +1,6 @@
 //! [`Monitor`]: whether what is served still fails as rarely as promised, answer by answer.
 
+use super::grader::Grader;
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 
@@ -46,7 +47,6 @@ impl Alarm {
 pub struct Monitor {
     alpha: f64,
     delta: f64,
-    bets: [f64; BETS.len()],
     wealth: [f64; BETS.len()],
     detector: [f64; BETS.len()],
     n: u64,
@@ -65,14 +65,13 @@ impl Monitor {
         Ok(Self {
             alpha,
             delta,
-            bets: BETS.map(|bet| bet.min(MAX_STAKE / alpha)),
             wealth: [1.0; BETS.len()],
             detector: [0.0; BETS.len()],
             n: 0,
         })
     }
 
-    /// Takes the loss of one answer, in `[0, 1]`.
+    /// Takes the loss of one answer, in `[0, 1]`, of all that are served.
     ///
     /// `E_t = mean_b prod(1 + b (loss - alpha))` alarms at `1 / delta`, `M_t = (M_{t-1} + 1)(1 + b (loss - alpha))`,
     /// averaged over bets `b`, at [`DETECTOR_ALARM`].
@@ -81,15 +80,32 @@ impl Monitor {
     ///
     /// A loss outside `[0, 1]`; nothing changes then.
     pub fn observe(&mut self, loss: f64) -> Result<Option<Alarm>, LearnError> {
+        self.weigh(loss, 1.0, Grader::EXACT)
+    }
+
+    /// The same of an answer that was drawn to be graded, by a grader that may err.
+    ///
+    /// `weight` is what its probability of being drawn makes of it, in `(0, 1]`: the least probability of any over its
+    /// own. Bets are scaled by it, so that answers count by how often they are served and not by how often they are
+    /// graded; it must not depend on the loss.
+    ///
+    /// # Errors
+    ///
+    /// A loss outside `[0, 1]`, a weight outside `(0, 1]`; nothing changes then.
+    pub fn weigh(
+        &mut self,
+        loss: f64,
+        weight: f64,
+        grader: Grader,
+    ) -> Result<Option<Alarm>, LearnError> {
         within("loss", loss, 0.0, 1.0, "give a loss in [0, 1]")?;
+        within("weight", weight, 1e-9, 1.0, "give a weight in (0, 1]")?;
         self.n += 1;
-        let surplus = loss - self.alpha;
-        for (bet, (wealth, sum)) in self
-            .bets
-            .iter()
-            .zip(self.wealth.iter_mut().zip(&mut self.detector))
-        {
-            let factor = 1.0 + bet * surplus;
+        let level = grader.level(self.alpha);
+        let surplus = loss - level;
+        let sums = self.wealth.iter_mut().zip(&mut self.detector);
+        for (bet, (wealth, sum)) in BETS.iter().zip(sums) {
+            let factor = 1.0 + weight * bet.min(MAX_STAKE / level) * surplus;
             *wealth = (*wealth * factor).min(MAX_WEALTH);
             *sum = ((*sum + 1.0) * factor).min(MAX_WEALTH);
         }

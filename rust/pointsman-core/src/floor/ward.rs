@@ -1,41 +1,30 @@
 //! [`Ward`]: the floors of one deployment in one slice: audits that come in, certificates, alarms.
 
 use super::certify::{Audit, certify, grid, least_diverted};
-use super::level::{Certificate, Level};
+use super::grader::{Grader, Verdict};
+use super::level::{Certificate, DELTA, Level, Standing};
 use super::monitor::{Alarm, Monitor};
 use crate::codec::{Reader, Writer};
 use crate::learn_error::{LearnError, within};
 
 /// Floors that are certified: a request's floor is held by the certificate of the nearest one above it.
 pub const LEVELS: [f64; 9] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99];
-/// Chance that any of a floor's certificates of one deployment in one slice is wrong.
-pub const DELTA: f64 = 0.05;
 /// Audits of the first, second, ... test; further ones are as large as the last. None is used twice.
 const BATCHES: [usize; 4] = [250, 500, 1_000, 2_000];
 /// Scores that the first grid is made of, before the first batch.
 const N_FIRST_SCORES: usize = 100;
-
-/// What is known of a floor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Standing {
-    /// Nothing is proven: the lower credible bound has to do.
-    Uncertified,
-    /// Held, for requests whose predicted quality is at least the threshold.
-    Certified(Certificate),
-    /// Broken: more fails than it allows.
-    Alarmed(Alarm),
-}
 
 /// The floors of one deployment in one slice.
 ///
 /// # Example
 ///
 /// ```
-/// use pointsman_core::floor::{Standing, Ward};
+/// use pointsman_core::floor::{Standing, Verdict, Ward};
 ///
 /// let mut ward = Ward::new().unwrap();
 /// for step in 0..400 {
-///     ward.observe(0.8, 0.0, Some(1.0), f64::from(step)).unwrap();
+///     let fine = Verdict::exact(0.8, 0.0, Some(0.25));
+///     ward.observe(fine, f64::from(step)).unwrap();
 /// }
 /// assert!(matches!(ward.standing(0.9), Standing::Certified(one) if one.min_quality == 0.9));
 /// assert_eq!(ward.standing(0.999), Standing::Uncertified);
@@ -47,7 +36,12 @@ pub struct Ward {
     audits: Vec<Audit>,
     n_tests: usize,
     n_graded: u64,
+    n_unanswered: u64,
+    /// Sum of the weights of what was graded, and of its weighted losses, corrected for the grader's errors.
+    weight_sum: f64,
     loss_sum: f64,
+    /// Least probability of being graded so far: what weighs 1 to the monitors.
+    least_share: f64,
     levels: Vec<Level>,
 }
 
@@ -70,7 +64,10 @@ impl Ward {
             audits: Vec::new(),
             n_tests: 0,
             n_graded: 0,
+            n_unanswered: 0,
+            weight_sum: 0.0,
             loss_sum: 0.0,
+            least_share: 1.0,
             levels: LEVELS
                 .iter()
                 .map(level)
@@ -78,38 +75,38 @@ impl Ward {
         })
     }
 
-    /// Takes a graded answer: its predicted quality, its loss `1 - reward`, and the probability with which it came
-    /// to be graded, where that is known (`None`: it is watched, but no evidence for a certificate).
+    /// Takes a verdict. With an `audit_share` it is evidence for certificates, weighted by one over it; without, it is
+    /// watched and no more. An audit that brought no verdict counts as failed for certificates, and is not watched: who
+    /// stays silent may be whoever has nothing good to say, and a grader that is away is no reason for an alarm.
     ///
     /// # Errors
     ///
     /// A score or loss outside `[0, 1]`, a share outside `[1e-6, 1]`; nothing changes then.
-    pub fn observe(
-        &mut self,
-        score: f64,
-        loss: f64,
-        audit_share: Option<f64>,
-        now_s: f64,
-    ) -> Result<(), LearnError> {
-        within("score", score, 0.0, 1.0, "give a quality in [0, 1]")?;
-        within("loss", loss, 0.0, 1.0, "give a loss in [0, 1]")?;
+    pub fn observe(&mut self, verdict: Verdict, now_s: f64) -> Result<(), LearnError> {
+        verdict.check()?;
+        let Verdict {
+            score,
+            loss,
+            audit_share,
+            grader,
+        } = verdict;
         let share = audit_share.unwrap_or(1.0);
-        within(
-            "audit_share",
-            share,
-            1e-6,
-            1.0,
-            "give a probability in [1e-6, 1]",
-        )?;
-        self.n_graded += 1;
-        self.loss_sum += loss;
-        self.watch(score, loss, now_s)?;
+        if let Some(loss) = loss {
+            self.least_share = self.least_share.min(share);
+            let weight = self.least_share / share;
+            self.n_graded += 1;
+            self.weight_sum += 1.0 / share;
+            self.loss_sum += grader.corrected(loss) / share;
+            self.watch(score, (loss, weight, grader), now_s)?;
+        } else {
+            self.n_unanswered += u64::from(audit_share.is_some());
+        }
         if audit_share.is_some() {
-            let weight = 1.0 / share;
             self.audits.push(Audit {
                 score,
-                loss,
-                weight,
+                loss: loss.unwrap_or(1.0),
+                weight: 1.0 / share,
+                grader,
             });
             self.test(now_s)?;
         }
@@ -151,9 +148,15 @@ impl Ward {
         self.n_graded
     }
 
-    /// Mean loss of the graded answers; 0 of none.
+    /// Audits that brought no verdict.
+    pub fn n_unanswered(&self) -> u64 {
+        self.n_unanswered
+    }
+
+    /// Mean loss of what is served, as the graded answers have it: weighted, and corrected for the grader's errors, in
+    /// `[0, 1]`; 0 of none.
     pub fn risk(&self) -> f64 {
-        self.loss_sum / (self.n_graded.max(1) as f64)
+        (self.loss_sum / self.weight_sum.max(1.0)).clamp(0.0, 1.0)
     }
 
     /// Share of the traffic that has to go elsewhere for a floor to hold, whatever the threshold.
@@ -187,14 +190,19 @@ impl Ward {
     }
 
     /// Shows the answer to the monitor of every floor that would have served it.
-    fn watch(&mut self, score: f64, loss: f64, now_s: f64) -> Result<(), LearnError> {
+    fn watch(
+        &mut self,
+        score: f64,
+        (loss, weight, grader): (f64, f64, Grader),
+        now_s: f64,
+    ) -> Result<(), LearnError> {
         let mut is_revoked = false;
         for level in &mut self.levels {
             let certificate = level.certificate;
             if level.alarm.is_some() || certificate.is_some_and(|one| score < one.threshold) {
                 continue;
             }
-            if let Some(alarm) = level.monitor.observe(loss)? {
+            if let Some(alarm) = level.monitor.weigh(loss, weight, grader)? {
                 is_revoked |= level.certificate.take().is_some();
                 level.alarm = Some((alarm, now_s));
             }
@@ -256,10 +264,15 @@ impl Ward {
             writer.f64(audit.score);
             writer.f64(audit.loss);
             writer.f64(audit.weight);
+            writer.f64(audit.grader.rates().0);
+            writer.f64(audit.grader.rates().1);
         }
         writer.len(self.n_tests);
         writer.u64(self.n_graded);
+        writer.u64(self.n_unanswered);
+        writer.f64(self.weight_sum);
         writer.f64(self.loss_sum);
+        writer.f64(self.least_share);
         self.levels.iter().for_each(|level| level.save(writer));
     }
 
@@ -267,12 +280,13 @@ impl Ward {
         let mut ward = Self::new()?;
         ward.grid = reader.amounts(super::N_GRID)?;
         let remedy = "restore a backup";
-        let n_audits = reader.len(24)?;
+        let n_audits = reader.len(40)?;
         let audit = |_| {
             Ok(Audit {
                 score: within("score", reader.f64()?, 0.0, 1.0, remedy)?,
                 loss: within("loss", reader.f64()?, 0.0, 1.0, remedy)?,
                 weight: within("weight", reader.f64()?, 1.0, 1e6, remedy)?,
+                grader: Grader::new(reader.f64()?, reader.f64()?)?,
             })
         };
         ward.audits = (0..n_audits)
@@ -280,7 +294,10 @@ impl Ward {
             .collect::<Result<_, LearnError>>()?;
         ward.n_tests = reader.number()?.min(1_000_000);
         ward.n_graded = reader.u64()?.min(1 << 50);
-        ward.loss_sum = reader.amount()?;
+        ward.n_unanswered = reader.u64()?.min(1 << 50);
+        ward.weight_sum = reader.amount()?;
+        ward.loss_sum = reader.f64()?;
+        ward.least_share = within("audit_share", reader.f64()?, 1e-6, 1.0, remedy)?;
         for (level, min_quality) in ward.levels.iter_mut().zip(LEVELS) {
             level.load(min_quality, reader)?;
         }
@@ -299,7 +316,8 @@ mod tests {
         for i in 0..n {
             let loss = f64::from(u8::from(uniform(seed, i) < risk));
             let score = 0.5 + 0.4 * uniform(seed ^ 1, i);
-            ward.observe(score, loss, share, i as f64).unwrap();
+            ward.observe(Verdict::exact(score, loss, share), i as f64)
+                .unwrap();
         }
     }
 
@@ -338,6 +356,23 @@ mod tests {
     }
 
     #[test]
+    fn audits_without_a_verdict_are_held_against_a_certificate_and_raise_no_alarm() {
+        let mut ward = Ward::new().unwrap();
+        let silent = Verdict {
+            loss: None,
+            ..Verdict::exact(0.7, 0.0, Some(0.5))
+        };
+        for i in 0..700 {
+            let verdict = Verdict::exact(0.7, 0.0, Some(0.5));
+            let verdict = if i % 5 == 0 { silent } else { verdict };
+            ward.observe(verdict, 0.0).unwrap();
+        }
+        assert!(holds(&ward, 0.7) && !holds(&ward, 0.8));
+        assert_eq!((ward.n_graded(), ward.n_unanswered()), (560, 140));
+        assert!(ward.alarms().next().is_none() && ward.risk() == 0.0);
+    }
+
+    #[test]
     fn what_was_saved_goes_on_as_before() {
         let mut ward = Ward::new().unwrap();
         feed(&mut ward, 600, 0.05, 3, Some(0.5));
@@ -360,8 +395,8 @@ mod tests {
             let mut ward = Ward::new().unwrap();
             (0..100 + 250 + 500 + 1_000).any(|i| {
                 let loss = f64::from(u8::from(uniform(seed, i) < 0.101));
-                ward.observe(uniform(seed ^ 1, i), loss, Some(1.0), 0.0)
-                    .unwrap();
+                let verdict = Verdict::exact(uniform(seed ^ 1, i), loss, Some(1.0));
+                ward.observe(verdict, 0.0).unwrap();
                 ward.levels[5].certificate.is_some()
             })
         };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::task::Task;
 use crate::catalog::Catalog;
 use crate::codec::{Reader, Writer};
-use crate::floor::{Adwin, Certificate, Standing, Ward};
+use crate::floor::{Adwin, Certificate, Standing, Verdict, Ward};
 use crate::learn_error::LearnError;
 use crate::profile::{Complexity, Domain, Structure};
 
@@ -29,6 +29,10 @@ struct Slice {
 struct Place {
     slice: Slice,
     ward: Ward,
+    /// Whose verdicts these are, if it has a name.
+    grader: Option<String>,
+    /// The last audit's.
+    audit_share: Option<f64>,
     last_s: f64,
 }
 
@@ -45,8 +49,11 @@ pub(super) struct Floors {
 struct FloorRecord<'a> {
     slice: SliceRecord<'a>,
     deployment: &'a str,
+    grader: Option<&'a str>,
+    audit_share: Option<f64>,
     n_graded: u64,
-    /// Mean of `1 - reward`.
+    n_unanswered: u64,
+    /// Mean of `1 - verdict`, weighted, and corrected for the grader's errors.
     risk: f64,
     n_until_test: usize,
     certificates: Vec<CertificateRecord>,
@@ -89,28 +96,36 @@ impl Floors {
         })
     }
 
-    /// Takes a graded answer; the share of the deployment's past that still counts, if it has changed.
-    pub(super) fn observe(
+    /// Takes a verdict. Another grader than before says another thing of the slice: its floors start anew.
+    pub(super) fn judge(
         &mut self,
         task: &Task<'_>,
         arm: usize,
-        (predicted, reward): (f64, f64),
-        audit_share: Option<f64>,
+        (verdict, grader): (Verdict, Option<&str>),
         now_s: f64,
-    ) -> Result<Option<f64>, LearnError> {
+    ) -> Result<(), LearnError> {
         let key = (task.slice(), arm);
-        if !self.places.contains_key(&key) {
+        let is_other = |place: &Place| grader.is_some() && place.grader.as_deref() != grader;
+        if self.places.get(&key).is_none_or(is_other) {
             self.make_room();
-            self.places.insert(key, Place::new(task)?);
+            self.places.insert(key, Place::new(task, grader)?);
         }
         if let Some(place) = self.places.get_mut(&key) {
-            place
-                .ward
-                .observe(predicted, 1.0 - reward, audit_share, now_s)?;
+            place.ward.observe(verdict, now_s)?;
+            place.audit_share = verdict.audit_share.or(place.audit_share);
             place.last_s = place.last_s.max(now_s);
         }
+        Ok(())
+    }
+
+    /// Takes a residual `reward - predicted`; the share of the deployment's past that still counts, if it has changed.
+    pub(super) fn surprise(
+        &mut self,
+        arm: usize,
+        residual: f64,
+    ) -> Result<Option<f64>, LearnError> {
         let before = self.residuals[arm].mean();
-        let kept = self.residuals[arm].observe(reward - predicted)?;
+        let kept = self.residuals[arm].observe(residual)?;
         if kept.is_some() && self.residuals[arm].mean() > before {
             let mut of_arm = self.places.iter_mut().filter(|((_, one), _)| *one == arm);
             of_arm.try_for_each(|(_, place)| place.ward.forgive())?;
@@ -167,7 +182,10 @@ impl Floors {
             serde_json::json!(FloorRecord {
                 slice: place.slice.record(),
                 deployment: &catalog.deployments()[*arm].name,
+                grader: place.grader.as_deref(),
+                audit_share: place.audit_share,
                 n_graded: ward.n_graded(),
+                n_unanswered: ward.n_unanswered(),
                 risk: ward.risk(),
                 n_until_test: ward.n_until_test(),
                 certificates: ward.certificates().map(CertificateRecord::from).collect(),
@@ -187,6 +205,9 @@ impl Floors {
             writer.len(*arm);
             writer.f64(place.last_s);
             place.slice.save(writer);
+            writer.u32(u32::from(place.grader.is_some()));
+            writer.text(place.grader.as_deref().unwrap_or_default());
+            writer.f64(place.audit_share.unwrap_or(0.0));
             place.ward.save(writer);
         }
     }
@@ -200,20 +221,13 @@ impl Floors {
         for _ in 0..reader.len(64)? {
             let key = (reader.u64()?, reader.number()?);
             let last_s = reader.f64()?;
-            let (slice, ward) = (Slice::load(reader)?, Ward::load(reader)?);
+            let place = Place::load(reader, last_s)?;
             if key.1 >= n_deployments || floors.places.len() >= MAX_WARDS {
                 return Err(LearnError::state(
                     "floors of more deployments or slices than there are",
                 ));
             }
-            floors.places.insert(
-                key,
-                Place {
-                    slice,
-                    ward,
-                    last_s,
-                },
-            );
+            floors.places.insert(key, place);
         }
         Ok(floors)
     }
@@ -245,7 +259,7 @@ impl From<Certificate> for CertificateRecord {
 }
 
 impl Place {
-    fn new(task: &Task<'_>) -> Result<Self, LearnError> {
+    fn new(task: &Task<'_>, grader: Option<&str>) -> Result<Self, LearnError> {
         let slice = Slice {
             task: task.name.map(str::to_owned),
             domain: task.domain,
@@ -255,7 +269,23 @@ impl Place {
         Ok(Self {
             slice,
             ward: Ward::new()?,
+            grader: grader.map(str::to_owned),
+            audit_share: None,
             last_s: 0.0,
+        })
+    }
+
+    fn load(reader: &mut Reader, last_s: f64) -> Result<Self, LearnError> {
+        let slice = Slice::load(reader)?;
+        let has_grader = reader.u32()? != 0;
+        let grader = Some(reader.text()?).filter(|_| has_grader);
+        let audit_share = Some(reader.amount()?).filter(|share| *share > 0.0);
+        Ok(Self {
+            slice,
+            grader,
+            audit_share,
+            ward: Ward::load(reader)?,
+            last_s,
         })
     }
 }

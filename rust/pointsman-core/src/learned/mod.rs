@@ -195,35 +195,54 @@ impl Learned {
             let (n_input, n_written) = (outcome.n_input_tokens, outcome.n_cache_write_tokens);
             self.cache_habits[arm].observe(n_input, n_cached, n_written, n_warm_tokens);
         }
-        if let Some(reward) = outcome.reward {
-            let predicted = self.predicted(catalog, (outcome, arm), &task, now_s)?;
-            let prior = |deployment: &Deployment| registry_prior(catalog, deployment, &task).mean;
-            let priors: Vec<f64> = catalog.deployments().iter().map(prior).collect();
-            self.take_vectors(&task)?;
-            let (features, key) = (task.quality_features(), self.key(&task));
-            let context = Context {
-                slice: task.slice(),
-                priors: &priors,
-                features: &features,
-                vector: &key,
-            };
-            let weight = outcome.weight;
-            if let Some(before) = outcome.replaces {
-                let rewards = (before, reward);
-                self.qualities
-                    .revise(&context, arm, rewards, weight, now_s)?;
-                return Ok(());
+        let is_judged = outcome.verdict.is_some() || outcome.audit_share.is_some();
+        if is_judged && outcome.replaces.is_none() && !outcome.is_top_up {
+            let score = self.predicted(catalog, (outcome, arm), &task, now_s)?;
+            if let Some(verdict) = outcome.verdict(score)? {
+                let grader = outcome.grader.as_ref().map(AsRef::as_ref);
+                self.floors.judge(&task, arm, (verdict, grader), now_s)?;
             }
+        }
+        match outcome.reward {
+            Some(reward) => self.reward(catalog, (outcome, arm), &task, reward, now_s),
+            None => Ok(()),
+        }
+    }
+
+    /// Learns how good an answer was.
+    fn reward<S: AsRef<str>>(
+        &mut self,
+        catalog: &Catalog,
+        (outcome, arm): (&Outcome<S>, usize),
+        task: &Task<'_>,
+        reward: f64,
+        now_s: f64,
+    ) -> Result<(), Error> {
+        let predicted = self.predicted(catalog, (outcome, arm), task, now_s)?;
+        let prior = |deployment: &Deployment| registry_prior(catalog, deployment, task).mean;
+        let priors: Vec<f64> = catalog.deployments().iter().map(prior).collect();
+        self.take_vectors(task)?;
+        let (features, key) = (task.quality_features(), self.key(task));
+        let context = Context {
+            slice: task.slice(),
+            priors: &priors,
+            features: &features,
+            vector: &key,
+        };
+        let weight = outcome.weight;
+        if let Some(before) = outcome.replaces {
+            let rewards = (before, reward);
             self.qualities
-                .observe(&context, arm, reward, weight, now_s)?;
-            if outcome.is_top_up {
-                return Ok(());
-            }
-            let grade = (predicted, reward);
-            let share = outcome.audit_share;
-            if let Some(kept) = self.floors.observe(&task, arm, grade, share, now_s)? {
-                self.qualities.fade(arm, kept, now_s)?;
-            }
+                .revise(&context, arm, rewards, weight, now_s)?;
+            return Ok(());
+        }
+        self.qualities
+            .observe(&context, arm, reward, weight, now_s)?;
+        if outcome.is_top_up {
+            return Ok(());
+        }
+        if let Some(kept) = self.floors.surprise(arm, reward - predicted)? {
+            self.qualities.fade(arm, kept, now_s)?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 use super::task::Task;
 use super::vector::FeatureVector;
 use crate::error::Error;
+use crate::floor::{Grader, Verdict};
+use crate::learn_error::LearnError;
 use crate::profile::{Complexity, Domain, Structure};
 use crate::session::SessionPrefix;
 
@@ -58,9 +60,16 @@ pub struct Outcome<S> {
     pub is_error: bool,
     /// How good the answer was, in [0, 1].
     pub reward: Option<f64>,
+    /// How good a grader whose word counts for floors found the answer, in [0, 1]; `None` with an `audit_share`: the
+    /// reward is the verdict, and if there is none either, the audit brought none.
+    pub verdict: Option<f64>,
     /// Probability with which this call came to be graded, in (0, 1]: 1 if every call like it is, the share of a
-    /// random audit. `None`: somebody cared to; the grade teaches, and no floor is certified by it.
+    /// random audit. `None`: unknown; a verdict is then watched, and no floor is certified by it.
     pub audit_share: Option<f64>,
+    /// Name of the grader; another one's verdicts start the slice's floors anew.
+    pub grader: Option<S>,
+    /// Share of the good and of the bad answers that the grader passes, in [0, 1].
+    pub grader_rates: (f64, f64),
     /// The quality predicted of it by the decision; `None`: what is predicted now.
     pub predicted_quality: Option<f64>,
     /// What the reward counts for, in [0, 100]: 1 for one outcome.
@@ -73,6 +82,20 @@ pub struct Outcome<S> {
 }
 
 impl<S: AsRef<str>> Outcome<S> {
+    /// What the floors are told, and by whom; `None`: nothing.
+    pub(super) fn verdict(&self, score: f64) -> Result<Option<Verdict>, LearnError> {
+        let (tpr, fpr) = self.grader_rates;
+        let grader = Grader::new(tpr, fpr)?;
+        let is_audited = self.audit_share.is_some();
+        let value = self.verdict.or(self.reward.filter(|_| is_audited));
+        Ok((is_audited || value.is_some()).then_some(Verdict {
+            score,
+            loss: value.map(|value| 1.0 - value),
+            audit_share: self.audit_share,
+            grader,
+        }))
+    }
+
     /// An outcome of which nothing is known yet.
     pub fn new(
         deployment: S,
@@ -98,7 +121,10 @@ impl<S: AsRef<str>> Outcome<S> {
             latency_ms: None,
             is_error: false,
             reward: None,
+            verdict: None,
             audit_share: None,
+            grader: None,
+            grader_rates: (1.0, 0.0),
             predicted_quality: None,
             weight: 1.0,
             replaces: None,
@@ -129,11 +155,14 @@ impl<S: AsRef<str>> Outcome<S> {
             1.0,
             "give a reward in [0, 1], or None",
         )?;
+        let remedy = "give a verdict in [0, 1], or None";
+        within("verdict", self.verdict, 1.0, remedy)?;
         let remedy = "give a probability above 0 and at most 1, or None";
         within("audit_share", self.audit_share, 1.0, remedy)?;
         if let Some(share) = self.audit_share.filter(|share| *share < 1e-6) {
             return Err(Error::invalid("audit_share", share, remedy));
         }
+        Grader::new(self.grader_rates.0, self.grader_rates.1)?;
         let remedy = "give a quality in [0, 1], or None";
         within("predicted_quality", self.predicted_quality, 1.0, remedy)?;
         let remedy = "give a weight in [0, 100]";

@@ -1,7 +1,7 @@
 //! Floors: worlds whose risk is known, for certificates and for the monitors that take them back.
 
 use crate::draws::Draws;
-use pointsman_core::floor::{Alarm, Audit, Monitor, Passed, certify, grid};
+use pointsman_core::floor::{Alarm, Audit, Grader, Monitor, Passed, certify, grid};
 
 const ALPHA: f64 = 0.1;
 const DELTA: f64 = 0.05;
@@ -58,6 +58,7 @@ impl World {
                 score,
                 loss,
                 weight: 1.0,
+                grader: Grader::EXACT,
             }
         };
         (0..n).map(audit).collect()
@@ -145,6 +146,7 @@ fn weighted_and_graded_audits_keep_the_level_too() {
                     score,
                     loss,
                     weight: 1.0 / share,
+                    grader: Grader::EXACT,
                 });
             }
         }
