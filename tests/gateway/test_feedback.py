@@ -309,3 +309,19 @@ def test_a_tenant_sees_and_grades_its_own_decisions_only(tmp_path):
         }
         assert len(call(admin, "GET", "/v1/decisions?tenant=ann").json()["data"]) == 1
         assert call(admin, "GET", f"/v1/decisions/{ids['ann']}").json()["outcome"]["key_id"]
+
+
+def test_an_answer_drawn_for_an_audit_says_what_feedback_it_waits_for_and_that_makes_a_verdict(tmp_path):
+    verdicts = [{"task": "coding", "grader": "feedback", "name": "tests", "audit_share": 1.0}]
+    with logging_gateway(tmp_path, signals={"verdicts": verdicts}) as gateway:
+        assert "x-pointsman-audit" not in post(gateway).headers
+        whole = post(gateway, pointsman={"task": "coding"})
+        streamed = post(gateway, pointsman={"task": "coding"}, stream=True)
+        assert whole.headers["x-pointsman-audit"] == streamed.headers["x-pointsman-audit"] == "tests"
+        anyio.run(gateway.router.signals.settle)
+        for reply, value in ((whole, True), (streamed, False)):
+            said = {"decision_id": decision_id(reply), "name": "tests", "value": value}
+            assert httpx.post(gateway.url + "/v1/feedback", json=said).status_code == 200
+        (floor,) = httpx.get(gateway.url + "/v1/certificates").json()["data"]
+        assert (floor["grader"], floor["audit_share"]) == ("feedback tests", 1.0)
+        assert (floor["n_graded"], floor["risk"]) == (2, 0.5)

@@ -66,14 +66,24 @@ def _of_state(state: Path, config: Path | None) -> list[dict[str, Any]]:
 
 def _table(listed: list[dict[str, Any]]) -> Table:
     table = Table(
-        "slice", "deployment", "floor", "n", "alpha", "delta", "serves from", "since", "grades", "fail"
+        "slice",
+        "deployment",
+        "floor",
+        "n",
+        "alpha",
+        "delta",
+        "serves from",
+        "since",
+        "grader",
+        "grades",
+        "fail",
     )
     for column in (0, 1):
         table.columns[column].overflow = "fold"
     for floor in listed:
         for index, cells in enumerate(_rows(floor)):
             head = (slice_words(floor["slice"]), floor["deployment"]) if index == 0 else ("", "")
-            tail = (str(floor["n_graded"]), f"{floor['risk']:.1%}") if index == 0 else ("", "")
+            tail = _grades(floor) if index == 0 else ("", "", "")
             table.add_row(*head, *cells, *tail)
     return table
 
@@ -98,6 +108,13 @@ def _rows(floor: dict[str, Any]) -> list[tuple[str, ...]]:
         if one["min_quality"] not in certified
     ]
     return rows or [(f"none: {floor['n_until_test']} audits to go", "", "", "", "", "")]
+
+
+def _grades(floor: dict[str, Any]) -> tuple[str, str, str]:
+    """Who grades how many, how many verdicts came (and did not), and what share fails."""
+    share = "" if floor["audit_share"] is None else f", {floor['audit_share']:.0%}"
+    silent = f" (+{floor['n_unanswered']} unanswered)" if floor["n_unanswered"] else ""
+    return f"{floor['grader'] or 'caller'}{share}", f"{floor['n_graded']}{silent}", f"{floor['risk']:.1%}"
 
 
 def slice_words(names: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
 from pointsman.config.providers import ProviderSettings, TimeoutSettings
 from pointsman.config.schema import Config, ModelSettings, PolicySettings, PreferenceSettings, ServerSettings
-from pointsman.config.signals import JudgeSettings, SignalSettings
+from pointsman.config.signals import JudgeSettings, SignalSettings, VerdictSettings
 from pointsman.config.store import StoreSettings
 from pointsman.config.values import Secret
 
@@ -45,6 +45,7 @@ __all__ = [
     "SignalSettings",
     "StoreSettings",
     "TimeoutSettings",
+    "VerdictSettings",
     "config_from_environment",
     "load_config",
     "parse_config",

@@ -27,6 +27,8 @@ SignalName = Literal[
 _NAMES = "a list of signals"
 _RATE = "a share between 0 and 1"
 Rate = Annotated[Number, Field(gt=0, lt=1)]
+# With less between the rates a certificate would take tens of thousands of verdicts; chosen.
+_LEAST_GAP = 0.1
 
 
 class JudgeSettings(Settings):
@@ -57,6 +59,36 @@ class SignalSliceSettings(Settings):
     drop: tuple[SignalName, ...] = Field(default=(), description=_NAMES, examples=["[refusal]"])
 
 
+class VerdictSettings(Settings):
+    """Who says whether an answer is good, for requests of a task, structure and domain; later entries win.
+
+    A share of the requests is drawn at random before there is an answer, and graded: that certifies floors.
+    """
+
+    task: str | None = Field(default=None, min_length=1, description="a task's name", examples=["support"])
+    structure: Structure | None = Field(default=None, description="a structure", examples=["json"])
+    domain: Domain | None = Field(default=None, description="a domain", examples=["code"])
+    grader: Literal["empty", "json", "json_schema", "tool_arguments", "code", "judge", "feedback"] = Field(
+        description="a grader", examples=["json_schema"]
+    )
+    audit_share: Annotated[Number, Field(ge=1e-4, le=1)] = Field(
+        description="a share of requests in [0.0001, 1]", examples=[0.1]
+    )
+    name: str = Field(
+        default="feedback", min_length=1, description="the name feedback is given by", examples=["tests"]
+    )
+    wait_s: Annotated[Number, Field(gt=0, le=2_592_000)] = Field(
+        default=86_400.0, description="a number of seconds above 0, at most 2,592,000", examples=[86400]
+    )
+
+    @model_validator(mode="after")
+    def _names_feedback_alone(self) -> VerdictSettings:
+        given = sorted({"name", "wait_s"} & self.model_fields_set)
+        if self.grader != "feedback" and given:
+            raise wrong(f"has `{given[0]}`, which only `grader: feedback` takes; drop it")
+        return self
+
+
 class SignalSettings(Settings):
     """Settings of signals; a config without the section looks at no answer."""
 
@@ -64,6 +96,11 @@ class SignalSettings(Settings):
     drop: tuple[SignalName, ...] = Field(default=(), description=_NAMES, examples=["[refusal]"])
     slices: tuple[SignalSliceSettings, ...] = Field(
         default=(), description="a list of slices", examples=["[{structure: json, add: [judge]}]"]
+    )
+    verdicts: tuple[VerdictSettings, ...] = Field(
+        default=(),
+        description="a list of graders whose word counts for quality floors",
+        examples=["[{task: extraction, grader: json_schema, audit_share: 0.1}]"],
     )
     judge: JudgeSettings | None = Field(
         default=None, description="a mapping of a judge", examples=["{model: gpt-4o-mini, rate: 0.05}"]
@@ -78,6 +115,31 @@ class SignalSettings(Settings):
         if is_added and self.judge is None:
             raise wrong("adds `judge` but names none; add `judge: {model: ...}`")
         return self
+
+    @model_validator(mode="after")
+    def _knows_the_judge_it_believes(self) -> SignalSettings:
+        if not any(one.grader == "judge" for one in self.verdicts):
+            return self
+        judge = self.judge
+        if judge is None or not {"tpr", "fpr"} <= judge.model_fields_set:
+            raise wrong(
+                "lets a judge certify floors without its measured `tpr` and `fpr`; grade some of its "
+                "verdicts by hand, and add `judge: {model: ..., tpr: ..., fpr: ...}`"
+            )
+        if judge.tpr - judge.fpr < _LEAST_GAP:
+            raise wrong(
+                f"lets a judge certify floors that hardly tells good from bad (tpr {judge.tpr:g}, fpr "
+                f"{judge.fpr:g}); choose another"
+            )
+        return self
+
+    def verdict_of(self, task: str | None, structure: str, domain: str) -> VerdictSettings | None:
+        """Who grades requests of a slice; `None`: nobody."""
+        for each in reversed(self.verdicts):
+            wanted = ((each.task, task), (each.structure, structure), (each.domain, domain))
+            if all(value is None or value == seen for value, seen in wanted):
+                return each
+        return None
 
 
 SignalSection = Annotated[SignalSettings | None, BeforeValidator(empty_if_null)]

@@ -40,7 +40,13 @@ def completion_headers(answer: Completion) -> Headers:
     choice = _choice(answer.decision, answer, answer.attempts, answer.cache.status)
     costs = _costs(answer.cost_usd, answer.baseline_cost_usd)
     return encode_headers(
-        {**choice, **costs, **_effort(len(answer.attempts), answer.overhead_us), **answer.headers}
+        {
+            **choice,
+            **costs,
+            **_effort(len(answer.attempts), answer.overhead_us),
+            **_audit(answer.audit),
+            **answer.headers,
+        }
     )
 
 
@@ -49,7 +55,8 @@ def stream_headers(stream: CompletionStream, overhead_us: float) -> Headers:
     attempts = stream.attempts.made
     choice = _choice(stream.decision, stream.target, attempts, stream.cache.status)
     costs = _costs(*stream.expected_costs_usd)
-    return encode_headers({**choice, **costs, **_effort(len(attempts), overhead_us), **stream.headers})
+    effort = _effort(len(attempts), overhead_us)
+    return encode_headers({**choice, **costs, **effort, **_audit(stream.audit), **stream.headers})
 
 
 def embedding_headers(made: Embedding) -> Headers:
@@ -115,6 +122,10 @@ def _costs(cost_usd: float, baseline_cost_usd: float) -> dict[str, str]:
 
 def _effort(n_attempts: int, overhead_us: float) -> dict[str, str]:
     return {"x-pointsman-attempts": str(n_attempts), "x-pointsman-overhead-us": f"{overhead_us:.1f}"}
+
+
+def _audit(feedback: str | None) -> dict[str, str]:
+    return {} if feedback is None else {"x-pointsman-audit": feedback}
 
 
 def _usd(cost_usd: float) -> str:

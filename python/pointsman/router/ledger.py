@@ -108,7 +108,8 @@ class Ledger:
         case = self._recent.get(decision_id)
         if case is None or case.known.deployment != outcome.deployment or outcome.reward is None:
             return False
-        self._desk.grade(case, outcome.reward, "signals", "pointsman", weight=outcome.weight)
+        name = outcome.grader or "signals"
+        self._desk.grade(case, outcome.reward, name, "pointsman", weight=outcome.weight)
         return True
 
     async def _case(self, given: str, tenant: str | None) -> Case:

@@ -9,6 +9,7 @@ from pointsman.cache.replay import StreamRecorder
 from pointsman.execution import cascade, direct, race
 from pointsman.execution.cascade import Discarded, Verdict
 from pointsman.execution.race import Entrants, HedgeBudget
+from pointsman.router.audits import JUDGE_TAG
 from pointsman.router.wiring import discarded_usd
 from pointsman.signals.answer import Answer
 from pointsman.signals.combine import DEFAULT_ERRORS, Combiner
@@ -146,6 +147,13 @@ class Plans:
             name = verifier_name(signal.name, structure)
             self.planner.observe_verdict(name, model, signal.value, reward)
 
+    def audit(self, chat: ChatRequest, decision: Decision) -> str | None:
+        """Name of the feedback that is waited for on a request's answer; `None`: none is."""
+        if self.rewards is None or JUDGE_TAG in chat.request.constraints.tags:
+            return None
+        drawn = self.rewards.audits.drawn(decision, chat.request.constraints.task)
+        return drawn.feedback if drawn is not None else None
+
     def _entrants(self, decision: Decision, steps: Sequence[Target], spare: Sequence[Target]) -> Entrants:
         self._hedges.earn()
         after_s = (decision.hedge_after_ms or 0.0) / 1e3
@@ -199,7 +207,8 @@ class StepJudge:
     def look(self, step: int, body: Mapping[str, Any], *, is_whole: bool) -> Verdict:
         """Run the verifiers, and compare what they make likely with the step's threshold."""
         names = [each.name for each in DETERMINISTIC] + list(_HINTS) if is_whole else _OF_PARTS
-        signals = run_verifiers(_answer(body, self._chat, self._decision), [BY_NAME[name] for name in names])
+        answer = _answer(body, self._chat, self._decision)
+        signals = run_verifiers(answer, [BY_NAME[name] for name in names])
         deployment = self._decision.steps[step][0]
         model = self._decision.model_of(deployment)
         if any(map(_is_failed, signals)):
@@ -212,7 +221,8 @@ class StepJudge:
             is_kept = least >= (self._thresholds[step] or 0.0)
         self._belief = self._planner.belief_after(self._decision, step + 1, p_good)
         if not is_kept and self._rewards is not None:
-            self._rewards.rejected(self._decision, self._chat.request, deployment, signals)
+            whole = answer if is_whole else None
+            self._rewards.rejected(self._decision, self._chat.request, deployment, signals, whole)
         return Verdict(is_kept=is_kept, p_good=p_good)
 
     def _caution(self, deployment: str) -> float:

@@ -3,6 +3,9 @@
 An answer's verifiers run in a worker thread, in the order in which answers came. Its reward is told once:
 when its gates failed, or when all have spoken that are to (the session's next question or the end of the
 retry window, the judge); never when somebody graded it before (`graded`). Nothing of it can fail a request.
+
+Answers of requests that were drawn for an audit (`pointsman.router.audits`) are graded by the slice's
+declared grader, whose verdict goes to the floors. The verdict of an exact one, a gate, is the reward too.
 """
 
 from __future__ import annotations
@@ -11,20 +14,22 @@ import logging
 import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
+from anyio import from_thread, to_thread
 
 from pointsman.cache.background import Background
-from pointsman.errors import InvalidInput, PointsmanError, UnknownName
+from pointsman.errors import PointsmanError
+from pointsman.router.audits import JUDGE_TAG, Audit, Audits, is_drawn, verdict_of
+from pointsman.router.teller import Teller
 from pointsman.signals.answer import Answer
 from pointsman.signals.combine import Combiner
 from pointsman.signals.judge import judge_prompt, judge_signal
 from pointsman.signals.retry import Retries
-from pointsman.signals.signal import Errors, Signal
+from pointsman.signals.signal import Errors
 from pointsman.signals.verifiers import VERIFIERS, Selection, missing_packages, run_verifiers
-from pointsman.types import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -32,11 +37,10 @@ if TYPE_CHECKING:
     from pointsman._native import Decision
     from pointsman.config import SignalSettings
     from pointsman.router.plans import Plans
-    from pointsman.types import Request, Served
+    from pointsman.signals.signal import Signal
+    from pointsman.types import Outcome, Request, Served
 
 _LOG = logging.getLogger("pointsman.signals")
-JUDGE_TAG = "pointsman-judge"
-"""Marks requests that ask a judge: nobody judges those."""
 _MAX_QUEUED = 1_000
 _MAX_CASES = 4_096
 _BATCH = 32
@@ -53,6 +57,7 @@ class _Case:
         is_judged: Whether a judge is yet to speak.
         is_told: Whether its reward was told, or is not to be.
         weight: What its reward counted.
+        audit: Why it is graded for the floors, if it was drawn.
     """
 
     served: Served
@@ -61,6 +66,7 @@ class _Case:
     is_judged: bool = False
     is_told: bool = False
     weight: float = 0.0
+    audit: Audit | None = None
 
 
 class RewardObserver:
@@ -81,6 +87,7 @@ class RewardObserver:
         ask: Callable[[str, str], Awaitable[str]],
         learn: Callable[[Iterable[Signal], str, float, str], None] = lambda *_: None,
         combiner: Combiner | None = None,
+        pair: Callable[..., object] = lambda *_, **__: None,
     ) -> None:
         """Make one.
 
@@ -90,13 +97,16 @@ class RewardObserver:
             ask: What a model says to a text, of a request tagged `JUDGE_TAG`.
             learn: Learns from signals, model, grade and structure too what they are worth.
             combiner: Makes rewards of signals; what it learned so far counts.
+            pair: Learns how two models fared on one request.
         """
-        self.counts: Counter[str] = Counter()
+        # The observer may be another by the time it is called.
+        self.audits = Audits(settings, lambda outcome: self._observe(outcome), pair)
+        self.counts: Counter[str] = self.audits.counts
         self._combiner = combiner or Combiner()
-        self.use(settings)
         self._observe = observe
+        self._teller = Teller(self._combiner, self.audits, lambda outcome: self._observe(outcome), learn)
+        self.use(settings)
         self._ask = ask
-        self._learn = learn
         self._queue: deque[Served] = deque()
         self._is_draining = False
         self._background = Background()
@@ -107,11 +117,13 @@ class RewardObserver:
     def use(self, settings: SignalSettings) -> None:
         """Go on with other settings; what was learned of signals stays."""
         self._selection = Selection(settings)
+        self.audits.use(settings)
         self._judge = judge = settings.judge
         if judge is not None:
             self._combiner.assume("judge", Errors(judge.tpr, judge.fpr))
         self._retries = Retries(settings.retry_window_s)
-        for name, packages in missing_packages(self._selection.of(None, "text", "general")).items():
+        wanted = self._selection.of(None, "text", "general") | {one.grader for one in settings.verdicts}
+        for name, packages in missing_packages(wanted).items():
             _LOG.warning(
                 "signal %s lacks %s; pip install 'pointsman[signals]', or `drop: [%s]` under `signals`",
                 name,
@@ -133,45 +145,96 @@ class RewardObserver:
             self._is_draining = True
             self._background.start(self._drain)
 
-    def graded(self, decision_id: str, reward: float) -> float:
+    def graded(self, decision_id: str, reward: float, name: str | None = None) -> float:
         """Learn what signals are worth from a grade of someone who knows.
 
         Args:
             decision_id: The decision that was graded.
             reward: The grade, in [0, 1].
+            name: What was judged; a verdict, if that is waited for.
 
         Returns:
             What the grade may still count, in [0, 1]: 1, less what the answer's own signals counted already.
             The answer's signals are told no more.
         """
         with self._lock:
+            self.audits.answered(decision_id, name, reward)
             case = self._cases.get(decision_id)
             if case is None:
                 return 1.0
             model, structure = case.served.model or "", case.served.decision.structure
-            self._combiner.learn(case.signals, model, reward, structure)
-            # Of a cascade only answers that verifiers liked are served: they say little of verifiers.
             if case.served.decision.strategy != "cascade":
-                self._learn(case.signals, model, reward, structure)
+                self._teller.learn(case.signals, model, reward, structure)
+            else:
+                # Only answers that verifiers liked are served: they say little of verifiers.
+                self._combiner.learn(case.signals, model, reward, structure)
             case.is_told = True
             return 1.0 - case.weight
 
     def rejected(
-        self, decision: Decision, request: Request, deployment: str, signals: Sequence[Signal]
+        self,
+        decision: Decision,
+        request: Request,
+        deployment: str,
+        signals: Sequence[Signal],
+        answer: Answer | None = None,
     ) -> None:
         """Tell the reward of an answer that a cascade did not keep; without those a step would look too good.
+
+        Called in a worker thread.
 
         Args:
             decision: The cascade's.
             request: What it was decided for.
             deployment: Who gave the answer.
             signals: What verifiers said of it.
+            answer: The answer, if it is whole.
         """
-        model = decision.model_of(deployment)
+        model, task = decision.model_of(deployment), request.constraints.task
         with self._lock:
             for signal in signals:
                 self._count(signal)
-            self._reward(decision, request.constraints.task, deployment, model, signals)
+            audit = self.audits.drawn(decision, task)
+            is_asked = audit is not None and audit.settings.grader == "judge" and answer is not None
+            value = None
+            if audit is not None and not is_asked:
+                value = self._step_judged(audit, decision, task, deployment, signals, answer)
+            if value is None:
+                self._teller.reward(decision, task, deployment, model, signals)
+        if is_asked and audit is not None and answer is not None:
+            asked = partial(self._step_be_judged, audit, decision, task, deployment, answer)
+            # Outside of the lock: the loop may wait for it.
+            from_thread.run_sync(self._background.start, asked)
+
+    def _step_judged(
+        self,
+        audit: Audit,
+        decision: Decision,
+        task: str | None,
+        deployment: str,
+        signals: Sequence[Signal],
+        answer: Answer | None,
+    ) -> float | None:
+        """Grade an answer that was not kept, and was drawn; `None`: its reward is not told yet."""
+        is_failed = any(signal.is_failed_gate for signal in signals)
+        if audit.feedback is not None or answer is None:
+            # Nobody will see it, or it was not read to its end: no verdict.
+            self.audits.judged(audit, decision, task, deployment, None)
+            self.audits.stepped(decision, deployment, 0.0 if is_failed else None)
+            return None
+        value = verdict_of(signals, audit.settings.grader)
+        self.audits.stepped(decision, deployment, value)
+        if value is not None:
+            self._teller.exact(audit, decision, task, deployment, signals, value)
+        return value
+
+    async def _step_be_judged(
+        self, audit: Audit, decision: Decision, task: str | None, deployment: str, answer: Answer
+    ) -> None:
+        signal = await self._asked(answer)
+        with self._lock:
+            value = signal.value if signal is not None else None
+            self.audits.judged(audit, decision, task, deployment, value)
 
     def signals_of(self, decision_id: str) -> tuple[Signal, ...]:
         """What verifiers said of a recent answer; empty if it is not known, or nothing was said."""
@@ -198,6 +261,7 @@ class RewardObserver:
             await self._drain()
         await self._background.aclose()
         with self._lock:
+            self.audits.close()
             for case in self._cases.values():
                 self._tell(case)
 
@@ -232,13 +296,15 @@ class RewardObserver:
             domain=decision.domain,
             task=task,
         )
-        wanted = [verifier for verifier in VERIFIERS if verifier.name in selected]
+        audit = self.audits.drawn(decision, task)
+        names = selected if audit is None else selected | {audit.settings.grader}
+        wanted = [verifier for verifier in VERIFIERS if verifier.name in names]
         return run_verifiers(answer, wanted), selected
 
     def _opened(self, served: Served, signals: list[Signal], selected: frozenset[str]) -> _Case:
         """A new case; what it says of its session's former one is told."""
         decision_id, constraints = served.decision.decision_id, served.request.constraints
-        case = _Case(served, signals)
+        case = _Case(served, signals, audit=self.audits.drawn(served.decision, constraints.task))
         for signal in signals:
             self._count(signal)
         is_usable = not any(signal.is_failed_gate for signal in signals)
@@ -249,6 +315,7 @@ class RewardObserver:
                 self._heard(*said)
             case.is_waiting = is_usable
         case.is_judged = is_usable and "judge" in selected and self._is_sampled(decision_id)
+        self._audit(case)
         self._cases[decision_id] = case
         if case.is_waiting:
             self._waiting.append(case)
@@ -256,6 +323,21 @@ class RewardObserver:
         if len(self._cases) > _MAX_CASES:
             self._tell(self._cases.popitem(last=False)[1])
         return case
+
+    def _audit(self, case: _Case) -> None:
+        """Have an answer that was drawn graded: now, or later by a judge or by feedback."""
+        audit, served = case.audit, case.served
+        if audit is None:
+            return
+        decision, task, deployment = served.decision, served.request.constraints.task, served.deployment or ""
+        if audit.feedback is not None:
+            self.audits.wait(audit, decision, task, deployment, served.started_at_s)
+        elif audit.settings.grader == "judge":
+            case.is_judged = True
+        elif (value := verdict_of(case.signals, audit.settings.grader)) is not None:
+            case.is_told = True
+            case.weight = self._teller.exact(audit, decision, task, deployment, case.signals, value)
+            self.audits.served(decision, served.model or "", value)
 
     def _heard(self, decision_id: str, signal: Signal) -> None:
         """Take what the next question says of a former answer."""
@@ -265,6 +347,7 @@ class RewardObserver:
             self._add(case, signal)
 
     def _expire(self, now_s: float) -> None:
+        self.audits.expire(now_s)
         while self._waiting:
             case = self._waiting[0]
             is_over = case.served.started_at_s + self._retries.window_s <= now_s
@@ -276,18 +359,26 @@ class RewardObserver:
                 self._add(case, self._retries.unasked())
 
     async def _be_judged(self, case: _Case) -> None:
-        judge, served = self._judge, case.served
-        answer = Answer(served.answer or {}, served.body)
-        signal = None
-        try:
-            if judge is not None:
-                reply = await self._ask(judge.model, judge_prompt(answer.last_user_text, answer.text))
-                signal = judge_signal(reply, judge.model)
-        except PointsmanError as error:
-            _LOG.info("the judge failed: %s", error)
+        served, audit = case.served, case.audit
+        signal = await self._asked(Answer(served.answer or {}, served.body))
         with self._lock:
             case.is_judged = False
+            if audit is not None and audit.settings.grader == "judge":
+                value = signal.value if signal is not None else None
+                task = served.request.constraints.task
+                self.audits.judged(audit, served.decision, task, served.deployment or "", value)
             self._add(case, signal)
+
+    async def _asked(self, answer: Answer) -> Signal | None:
+        """What the judge says of an answer; `None`: it failed, or said neither good nor bad."""
+        if self._judge is None:
+            return None
+        try:
+            reply = await self._ask(self._judge.model, judge_prompt(answer.last_user_text, answer.text))
+        except PointsmanError as error:
+            _LOG.info("the judge failed: %s", error)
+            return None
+        return judge_signal(reply, self._judge.model)
 
     def _add(self, case: _Case, signal: Signal | None) -> None:
         """Add what was said late, and tell the reward if nothing more is to come."""
@@ -307,53 +398,14 @@ class RewardObserver:
         served = case.served
         deployment, model = served.deployment or "", served.model or ""
         task = served.request.constraints.task
-        case.weight = self._reward(served.decision, task, deployment, model, case.signals)
-
-    def _reward(
-        self, decision: Decision, task: str | None, deployment: str, model: str, signals: Sequence[Signal]
-    ) -> float:
-        """Tell what signals are worth; returns what that counts beside a grade, 0 if it is not told."""
-        cell = (decision.structure, decision.domain, task or "")
-        reward = self._combiner.reward(signals, model, cell, _quality(decision, deployment))
-        if reward is None:
-            return 0.0
-        outcome = Outcome(
-            deployment=deployment,
-            domain=decision.domain,
-            complexity=decision.complexity,
-            structure=decision.structure,
-            task=task,
-            decision=decision,
-            reward=reward.value,
-            weight=reward.weight,
-        )
-        try:
-            self._observe(outcome)
-        except (InvalidInput, UnknownName):
-            # A deployment swapped away: nobody is left to learn of.
-            return 0.0
-        self.counts["rewards"] += 1
-        return reward.weight
+        case.weight = self._teller.reward(served.decision, task, deployment, model, case.signals)
 
     def _count(self, signal: Signal) -> None:
         self.counts[signal.name] += 1
         self.counts[f"{signal.name}_low"] += signal.value < 0.5
 
     def _is_sampled(self, decision_id: str) -> bool:
-        return self._judge is not None and _is_drawn(decision_id[-16:-8], self._judge.rate)
-
-
-def _is_drawn(digits: str, share: float) -> bool:
-    """A draw with this probability; its randomness is a hash's hex digits, so a replay draws the same."""
-    return int(digits, 16) < share * 16.0 ** len(digits)
-
-
-def _quality(decision: Decision, deployment: str) -> float:
-    """What was predicted of the answer by whoever answered, which need not be whom the decision chose."""
-    try:
-        return decision.quality_of(deployment)
-    except UnknownName:
-        return decision.predicted_quality
+        return self._judge is not None and is_drawn(decision_id, self._judge.rate)
 
 
 def rewarding(
@@ -367,6 +419,7 @@ def rewarding(
     if settings is None:
         return None
     if current is None:
-        return RewardObserver(settings, observe, ask, plans.learn, plans.combiner)
+        pair = plans.planner.observe_pair
+        return RewardObserver(settings, observe, ask, plans.learn, plans.combiner, pair)
     current.use(settings)
     return current

@@ -21,6 +21,7 @@ from pointsman.execution.direct import within
 from pointsman.execution.dispatch import Dispatch
 from pointsman.providers import build_provider
 from pointsman.router.admission import Admission
+from pointsman.router.audits import JUDGE_TAG
 from pointsman.router.budgets import Budgets
 from pointsman.router.cached import completion_of, kept_of, patience_s
 from pointsman.router.caching import Caching
@@ -33,7 +34,7 @@ from pointsman.router.observers import Observers
 from pointsman.router.parts import configure, load_registry, unknown_name
 from pointsman.router.plans import Plans, fail
 from pointsman.router.request import ChatRequest, chat_body
-from pointsman.router.rewards import JUDGE_TAG, RewardObserver, rewarding
+from pointsman.router.rewards import RewardObserver, rewarding
 from pointsman.router.stream import CompletionStream
 from pointsman.router.wiring import (
     Wiring,
@@ -287,6 +288,7 @@ class Router:
             attempts=tuple(attempts.made),
             headers=reply.headers,
             cache=cache,
+            audit=self._plans.audit(chat, decision),
         )
 
     async def embed(self, texts: str | Sequence[Any], *, model: str, **parameters: Any) -> Embedding:
@@ -428,7 +430,7 @@ class Router:
         """
         taken = await self._ledger.feedback(decision_id, value, name=name, source=source, tenant=tenant)
         if self._signals is not None and taken.grade is not None:
-            self._signals.graded(taken.decision_id, taken.grade)
+            self._signals.graded(taken.decision_id, taken.grade, name)
         return self._caching.told(taken)
 
     def _signalled(self, outcome: Outcome) -> None:

@@ -160,6 +160,12 @@ class CompletionStream:
         return self._stream.headers if self._stream is not None else {}
 
     @property
+    def audit(self) -> str | None:
+        """Name of the feedback that is waited for, as the request was drawn for an audit; known once open."""
+        is_kept = isinstance(self._stream, KeptStream)
+        return None if is_kept else self._plans.audit(self._chat, self.decision)
+
+    @property
     def overhead_us(self) -> float:
         """Time until now not spent waiting for providers; read it right after `open`."""
         return (perf_counter() - self._started_s - self.attempts.upstream_s) * 1e6
