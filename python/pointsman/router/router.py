@@ -488,7 +488,9 @@ class Router:
         )
 
     async def _ask(self, model: str, text: str) -> str:
-        answer = await self.complete(text, model=model, cache={"mode": "off"}, tags=[JUDGE_TAG])
+        # The default policy's floor is for those who ask, not for the judge that the config names.
+        own = {"min_quality": 0.0, "quality_like": model, "strategy": "direct"}
+        answer = await self.complete(text, model=model, cache={"mode": "off"}, tags=[JUDGE_TAG], **own)
         return answer.text
 
     # ---- life
