@@ -164,6 +164,37 @@ async def test_a_judge_grades_its_share_whatever_else_is_said_and_its_errors_are
     assert floor["grader"] == "judge frontier"
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+async def test_a_judge_grades_what_a_cascade_did_not_keep_too(anyio_backend):
+    judge = {"model": "middle", "rate": 0.0, "tpr": 0.9, "fpr": 0.2}
+    signals = {"judge": judge, "verdicts": [{"grader": "judge", "audit_share": 1.0}]}
+    policy = {"min_quality": 0.9, "models": ["nano", "frontier", "middle"]}
+    router, told, pairs = routed(signals, policy, alpha=[BAD], beta=[Answer("bad")])
+    async with router:
+        (answer,) = await ask(router, strategy="cascade")
+        seen = {outcome.deployment: outcome.verdict for outcome in verdicts(told)}
+    assert answer.attempts[0].deployment == "nano@alpha"
+    assert (seen["nano@alpha"], seen[answer.deployment]) == (0.0, 0.0)
+    assert pairs == [], "a verdict that may be wrong says too little of two answers"
+
+
+async def test_a_verdict_stands_in_the_log_with_its_probability_and_weighs_nothing_there(tmp_path):
+    signals = {"verdicts": [{"grader": "json", "audit_share": 0.999}]}
+    store = {"url": str(tmp_path / "log.db"), "flush_every_s": 0}
+    providers = {name: ScriptedProvider(name, [BAD if name == "alpha" else GOOD]) for name in PROVIDERS}
+    document = config() | {"signals": signals, "store": store, "policies": {"default": {"min_quality": 0.9}}}
+    async with Router.from_config(document, providers=providers) as router:
+        (answer,) = await ask(router, strategy="cascade")
+        assert is_drawn(answer.decision.decision_id, 0.999)
+        router.store.flush(5)
+        rows = router.store.feedback_on(answer.decision.decision_id)
+    audits = {row["source"]: (row["value"], row["weight"]) for row in rows if "audit" in row["source"]}
+    rejected = [one.deployment for one in answer.attempts if one.is_rejected]
+    assert audits[f"audit 0.999 of {rejected[0]}"] == (0.0, 0.0)
+    assert audits[f"audit 0.999 of {answer.deployment}"] == (1.0, 0.0)
+    assert {row["tenant"] for row in rows} == {"default"}
+
+
 async def test_a_judge_that_is_away_brings_no_verdict_and_no_alarm():
     judge = {"model": "frontier", "rate": 0.0, "tpr": 0.9, "fpr": 0.2}
     signals = {"judge": judge, "verdicts": [{"grader": "judge", "audit_share": 1.0}]}

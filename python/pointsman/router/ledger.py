@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, to_thread
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pointsman._native import Core
     from pointsman.config import LearningSettings, StoreSettings
     from pointsman.learning.feedback import FeedbackTaken
+    from pointsman.learning.known import Known
     from pointsman.registry import Registry
     from pointsman.router.learned import Learns
     from pointsman.store.store import DecisionStore
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("pointsman.store")
 # How long a reader of the log waits for what is on its way there.
 _FLUSH_WITHIN_S = 2.0
+_MAX_EARLY = 4_096
 
 
 class Ledger:
@@ -54,6 +57,7 @@ class Ledger:
         self._knowledge = Knowledge(core, learners or {})
         self._learned = _learned(self._knowledge, registry.learning, self.store)
         self._recent = RecentCases()
+        self._early: dict[str, list[Outcome]] = {}
         self._desk = FeedbackDesk(core, self._log_feedback)
 
     # ---- watching
@@ -70,6 +74,8 @@ class Ledger:
         self._desk.arrivals.decided(known.slice, known.decided_at_s)
         if self.store is not None:
             self.store.log(served)
+            for outcome in self._early.pop(known.decision_id, ()):
+                self._log_feedback(_verdict_row(known, outcome, time()))
 
     # ---- feedback
 
@@ -106,6 +112,8 @@ class Ledger:
     def signalled(self, decision_id: str, outcome: Outcome) -> bool:
         """Take what verifiers say of the answer that was served; `False`: it is another, or forgotten."""
         case = self._recent.get(decision_id)
+        if outcome.audit_share is not None:
+            self._log_verdict(decision_id, case, outcome)
         if case is None or case.known.deployment != outcome.deployment or outcome.reward is None:
             return False
         name = outcome.grader or "signals"
@@ -122,6 +130,20 @@ class Ledger:
         if case is None or tenant not in (None, case.known.tenant):
             raise unknown_decision(given, has_log=self.store is not None)
         return case
+
+    def _log_verdict(self, decision_id: str, case: Case | None, outcome: Outcome) -> None:
+        """Log what an audit found, with its probability; it weighs nothing beside feedback.
+
+        Of a cascade's earlier steps it may come before the request is over, and waits for that.
+        """
+        if self.store is None:
+            return
+        if case is not None:
+            self._log_feedback(_verdict_row(case.known, outcome, time()))
+            return
+        self._early.setdefault(decision_id, []).append(outcome)
+        if len(self._early) > _MAX_EARLY:
+            del self._early[next(iter(self._early))]
 
     def _log_feedback(self, row: dict[str, Any]) -> None:
         if self.store is not None:
@@ -165,6 +187,20 @@ class Ledger:
         learned, self._learned = self._learned, None
         if learned is not None:
             learned.close()
+
+
+def _verdict_row(known: Known, outcome: Outcome, now_s: float) -> dict[str, Any]:
+    said = "" if outcome.verdict is not None else ", unanswered"
+    return {
+        "decision_id": known.decision_id,
+        "name": outcome.grader,
+        "source": f"audit {outcome.audit_share:g} of {outcome.deployment}{said}",
+        "rejected_id": "",
+        "value": outcome.verdict or 0.0,
+        "weight": 0.0,
+        "tenant": known.tenant,
+        "given_at_s": now_s,
+    }
 
 
 def unknown_decision(given: str, *, has_log: bool) -> RequestError:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from anyio import from_thread, to_thread
 
 from pointsman.cache.background import Background
 from pointsman.errors import PointsmanError
+from pointsman.router.answers import Case
 from pointsman.router.audits import JUDGE_TAG, Audit, Audits, is_drawn, verdict_of
 from pointsman.router.teller import Teller
 from pointsman.signals.answer import Answer
@@ -44,29 +44,6 @@ _LOG = logging.getLogger("pointsman.signals")
 _MAX_QUEUED = 1_000
 _MAX_CASES = 4_096
 _BATCH = 32
-
-
-@dataclass(slots=True)
-class _Case:
-    """One answer, until its reward is told and for a while after.
-
-    Attributes:
-        served: What was asked and answered.
-        signals: What is said of it so far.
-        is_waiting: Whether its session's next question, or the end of the window, is yet to speak.
-        is_judged: Whether a judge is yet to speak.
-        is_told: Whether its reward was told, or is not to be.
-        weight: What its reward counted.
-        audit: Why it is graded for the floors, if it was drawn.
-    """
-
-    served: Served
-    signals: list[Signal]
-    is_waiting: bool = False
-    is_judged: bool = False
-    is_told: bool = False
-    weight: float = 0.0
-    audit: Audit | None = None
 
 
 class RewardObserver:
@@ -111,8 +88,8 @@ class RewardObserver:
         self._is_draining = False
         self._background = Background()
         self._lock = Lock()
-        self._cases: OrderedDict[str, _Case] = OrderedDict()
-        self._waiting: deque[_Case] = deque()
+        self._cases: OrderedDict[str, Case] = OrderedDict()
+        self._waiting: deque[Case] = deque()
 
     def use(self, settings: SignalSettings) -> None:
         """Go on with other settings; what was learned of signals stays."""
@@ -274,7 +251,7 @@ class RewardObserver:
         finally:
             self._is_draining = False
 
-    def _look_at(self, batch: list[Served]) -> list[_Case]:
+    def _look_at(self, batch: list[Served]) -> list[Case]:
         """Run the verifiers; returns the cases for the judge."""
         for_judge = []
         for served in batch:
@@ -301,10 +278,10 @@ class RewardObserver:
         wanted = [verifier for verifier in VERIFIERS if verifier.name in names]
         return run_verifiers(answer, wanted), selected
 
-    def _opened(self, served: Served, signals: list[Signal], selected: frozenset[str]) -> _Case:
+    def _opened(self, served: Served, signals: list[Signal], selected: frozenset[str]) -> Case:
         """A new case; what it says of its session's former one is told."""
         decision_id, constraints = served.decision.decision_id, served.request.constraints
-        case = _Case(served, signals, audit=self.audits.drawn(served.decision, constraints.task))
+        case = Case(served, signals, audit=self.audits.drawn(served.decision, constraints.task))
         for signal in signals:
             self._count(signal)
         is_usable = not any(signal.is_failed_gate for signal in signals)
@@ -324,7 +301,7 @@ class RewardObserver:
             self._tell(self._cases.popitem(last=False)[1])
         return case
 
-    def _audit(self, case: _Case) -> None:
+    def _audit(self, case: Case) -> None:
         """Have an answer that was drawn graded: now, or later by a judge or by feedback."""
         audit, served = case.audit, case.served
         if audit is None:
@@ -358,7 +335,7 @@ class RewardObserver:
                 case.is_waiting = False
                 self._add(case, self._retries.unasked())
 
-    async def _be_judged(self, case: _Case) -> None:
+    async def _be_judged(self, case: Case) -> None:
         served, audit = case.served, case.audit
         signal = await self._asked(Answer(served.answer or {}, served.body))
         with self._lock:
@@ -380,18 +357,18 @@ class RewardObserver:
             return None
         return judge_signal(reply, self._judge.model)
 
-    def _add(self, case: _Case, signal: Signal | None) -> None:
+    def _add(self, case: Case, signal: Signal | None) -> None:
         """Add what was said late, and tell the reward if nothing more is to come."""
         if signal is not None:
             case.signals.append(signal)
             self._count(signal)
         self._tell_if_complete(case)
 
-    def _tell_if_complete(self, case: _Case) -> None:
+    def _tell_if_complete(self, case: Case) -> None:
         if not case.is_waiting and not case.is_judged:
             self._tell(case)
 
-    def _tell(self, case: _Case) -> None:
+    def _tell(self, case: Case) -> None:
         if case.is_told:
             return
         case.is_told = True
