@@ -122,6 +122,7 @@ def targets(options: argparse.Namespace):
         config.write_text(json.dumps(pointsman_config(upstream_port, options.config_deployments)))
         port = free_port()
         command = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]
+        command.append("--with-parent")
         gateway = serve("pointsman", command, port=port, core=SERVER_CORE, ready_path="/health/ready")
         found.append(stack.enter_context(gateway))
         check_answers(found[-1])

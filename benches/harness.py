@@ -80,7 +80,7 @@ def serve(
         os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})  # inherited by the child and all its threads
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(env or {})}
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env={**os.environ, **(env or {})}
             )
         finally:
             os.sched_setaffinity(0, own_cores)

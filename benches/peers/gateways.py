@@ -69,6 +69,7 @@ def pointsman(upstream: int, scratch: Path) -> Iterator[Contestant]:
     config, port = scratch / "pointsman.yaml", free_port()
     config.write_text(json.dumps(pointsman_config(upstream, N_DEPLOYMENTS)))  # JSON is YAML
     command = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]
+    command.append("--with-parent")
     with serve("pointsman", command, port=port, core=SERVER_CORE, ready_path="/health/ready") as served:
         yield Contestant(served)
 

@@ -224,10 +224,12 @@ def main() -> int:
         files["pointsman"].write_text(json.dumps(config))
         program = [sys.executable, "-m", "pointsman"]
         simulator = children.start(
-            "simulate", [*program, "simulate", str(files["script"]), "--port", str(simulated_port)]
+            "simulate",
+            [*program, "simulate", str(files["script"]), "--port", str(simulated_port), "--with-parent"],
         )
         gateway = children.start(
-            "gateway", [*program, "serve", "--config", str(files["pointsman"]), "--port", str(port)]
+            "gateway",
+            [*program, "serve", "--config", str(files["pointsman"]), "--port", str(port), "--with-parent"],
         )
         wait_until_ready(simulator, f"{control}/_simulate", 30)
         wait_until_ready(gateway, f"{url}/health/ready", 30)

@@ -45,6 +45,7 @@ def serving_gateway(config: dict[str, Any]) -> Iterator[str]:
         path, port = children.directory / "pointsman.yaml", free_port()
         path.write_text(json.dumps(config))  # JSON is YAML
         serve = [sys.executable, "-m", "pointsman", "serve", "--config", str(path), "--port", str(port)]
+        serve.append("--with-parent")
         child = children.start("gateway", serve)
         wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 60)
         yield f"http://127.0.0.1:{port}"

@@ -54,6 +54,7 @@ def test_answers_outlive_a_killed_worker_and_a_second_one_never_fails(tmp_path):
                 str(config),
                 "--port",
                 str(port),
+                "--with-parent",
             ]
             child = children.start(name, command)
             wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 60)

@@ -60,7 +60,7 @@ def test_the_gateways_json_log_has_decisions_and_no_secrets(tmp_path):
     url = f"http://127.0.0.1:{port}"
     serve = [sys.executable, "-m", "pointsman", "serve", "--log-format", "json", "--config", str(path)]
     with Children() as children:
-        child = children.start("gateway", [*serve, "--port", str(port)])
+        child = children.start("gateway", [*serve, "--port", str(port), "--with-parent"])
         wait_until_ready(child, url + "/health/ready", 30)
         # Nobody listens at the providers' port, so every call fails.
         answer = ask(url, bearer(secret), text="my password is swordfish-7731")

@@ -33,7 +33,9 @@ def config_file(tmp_path) -> Path:
 def served(config_file):
     port = free_port()
     with Children() as children:
-        child = children.start("gateway", [*SERVE, "--config", str(config_file), "--port", str(port)])
+        child = children.start(
+            "gateway", [*SERVE, "--with-parent", "--config", str(config_file), "--port", str(port)]
+        )
         url = f"http://127.0.0.1:{port}"
         wait_until_ready(child, url + "/health/ready", 30)
         yield url, child, config_file
@@ -88,7 +90,7 @@ def test_sighup_without_a_config_file_changes_nothing(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-unused")
     port = free_port()
     with Children() as children:
-        child = children.start("gateway", [*SERVE, "--port", str(port)])
+        child = children.start("gateway", [*SERVE, "--with-parent", "--port", str(port)])
         wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 30)
         os.kill(child.process.pid, signal.SIGHUP)
         assert httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200
@@ -100,6 +102,46 @@ def test_sigterm_ends_cleanly(served):
     child.process.terminate()
     assert child.process.wait(10) in (0, -signal.SIGTERM)
     assert "Traceback" not in child.output()
+
+
+PARENT = """
+import subprocess, sys
+from pointsman.cli.demo.processes import wait_until_ready, Child
+command = [sys.executable, "-m", "pointsman", *sys.argv[2:]]
+process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+wait_until_ready(Child("child", process, None), sys.argv[1], 60)
+print(process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("command", ["serve", "simulate"])
+def test_a_child_ends_when_its_parent_is_killed(command, config_file):
+    port = free_port()
+    arguments = [command, "--port", str(port), "--with-parent"]
+    arguments += ["--config", str(config_file)] if command == "serve" else []
+    url = f"http://127.0.0.1:{port}" + ("/health/ready" if command == "serve" else "/_simulate")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, url, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    ends_s = time.monotonic() + 20
+    while is_there(pid) and time.monotonic() < ends_s:
+        time.sleep(0.02)
+    assert not is_there(pid)
+
+
+def is_there(pid):
+    """Whether a process works; one that has ended and is waited for by nobody does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

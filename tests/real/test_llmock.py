@@ -71,7 +71,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
             mock = children.start(f"llmock-{name}", [*serve, "--log-level", "warning"])
             gateway = children.start(
                 f"gateway-{name}",
-                [*GATEWAY, "--config", str(document), "--port", str(gateway_port)],
+                [*GATEWAY, "--config", str(document), "--port", str(gateway_port), "--with-parent"],
             )
             wait_until_ready(mock, f"http://127.0.0.1:{port}/health", 60)
             wait_until_ready(gateway, f"http://127.0.0.1:{gateway_port}/health/ready", 60)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pointsman.cli.options import ConfigOption, config_path
+from pointsman.cli.parent import WithParentOption, when_stdin_closes
 from pointsman.observe.logs import LogFormat, set_up_logging
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ def serve(
         LogFormat, typer.Option(help="Text, or JSON: an object a line, and a line a request.")
     ] = LogFormat.TEXT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, then exit.")] = False,
+    with_parent: WithParentOption = False,
 ) -> None:
     """Serve the OpenAI-compatible gateway."""
     try:
@@ -66,6 +70,8 @@ def serve(
     print(f"pointsman serves {len(registry.catalog)} deployments from {source} at {address}", file=sys.stderr)
     if registry.keys is not None and not n_keys:
         print("no key can be used yet, so nobody is let in: run `pointsman keys create`", file=sys.stderr)
+    if with_parent:
+        when_stdin_closes(partial(os.kill, os.getpid(), signal.SIGTERM))
     _run(uvicorn.Server(settings), listener)
 
 

@@ -7,10 +7,13 @@ import contextlib
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pointsman.cli.parent import WithParentOption, when_stdin_closes
 
 if TYPE_CHECKING:
     from pointsman.simulate import Script, Server
@@ -34,9 +37,7 @@ def simulate(
         Path | None, typer.Option(help="Write a pointsman.yaml that routes over these providers.")
     ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="Show scenarios and kinds of fault.")] = False,
-    with_parent: Annotated[
-        bool, typer.Option("--with-parent", help="End when standard input closes.")
-    ] = False,
+    with_parent: WithParentOption = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON line when it listens, and one at the end.")
     ] = False,
@@ -102,12 +103,13 @@ async def _serve(
     simulation = Simulation(script)
     async with serving(simulation, host=host, port=port) as server:
         _announce(server, config_out, as_json=as_json)
-        watching = [loop.create_task(_until_stdin_closes(stop))] if with_parent else []
-        if not as_json and sys.stderr.isatty():
-            watching.append(loop.create_task(_show_progress(server)))
+        if with_parent:
+            when_stdin_closes(partial(loop.call_soon_threadsafe, stop.set))
+        showing = not as_json and sys.stderr.isatty()
+        progress = loop.create_task(_show_progress(server)) if showing else None
         await stop.wait()
-        for task in watching:
-            task.cancel()
+        if progress is not None:
+            progress.cancel()
     if as_json:
         print(json.dumps({"summary": simulation.summary()}), flush=True)
     else:
@@ -132,16 +134,6 @@ def _announce(server: Server, config_out: Path | None, *, as_json: bool) -> None
     print(f"{'control':12} {server.address}/_simulate   Ctrl-C ends it")
     if config_out is not None:
         print(f"{'gateway':12} pointsman serve --config {config_out}", flush=True)
-
-
-async def _until_stdin_closes(stop: asyncio.Event) -> None:
-    """Set `stop` when whoever started us is gone: the other end of our standard input closes with it."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.read(4096):
-        pass
-    stop.set()
 
 
 async def _show_progress(server: Server) -> None:

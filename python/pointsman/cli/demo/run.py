@@ -180,7 +180,17 @@ def _start_gateway(
     taken = free_port(port)
     if taken != port:
         console.print(f"port {port} is in use, the gateway takes {taken}")
-    command = [sys.executable, "-m", "pointsman", "serve", "--config", path, "--port", str(taken)]
+    command = [
+        sys.executable,
+        "-m",
+        "pointsman",
+        "serve",
+        "--config",
+        path,
+        "--port",
+        str(taken),
+        "--with-parent",
+    ]
     child = children.start("gateway", command)
     wait_until_ready(child, f"http://127.0.0.1:{taken}/health/ready", START_TIMEOUT_S)
     return f"http://127.0.0.1:{taken}/v1", child
