@@ -35,9 +35,9 @@ def aimock():
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def address(aimock, simulator):
-    """A gateway that prefers aimock, with the simulator to fall back on."""
+    """A gateway that prefers aimock, with the simulator to fall back on; new each time, as failures add up."""
     config = gateway_config(simulator.simulation.script, simulator.address)
     config["providers"]["aimock"] = {"kind": "openai", "base_url": f"{aimock}/v1", "api_key": "k"}
     price = {"input": 0.001, "output": 0.001}
