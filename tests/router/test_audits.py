@@ -225,6 +225,18 @@ async def test_feedback_is_a_verdict_where_it_was_asked_for_once_and_by_its_name
     assert floor["grader"] == "feedback tests"
 
 
+async def test_feedback_that_is_quicker_than_the_router_counts_all_the_same():
+    router, told, _ = routed(TESTS)
+    async with router:
+        for _ in range(20):
+            answer = await router.complete(ASKED, task="town", model="nano")
+            await router.feedback(answer.decision.decision_id, True, name="tests")
+            await router.signals.settle()
+        floor = floor_of(router, "nano@alpha")
+    assert floor["n_graded"] == len(verdicts(told)) > 3
+    assert floor["n_unanswered"] == 0
+
+
 async def test_feedback_that_stays_out_is_no_praise():
     router, told, _ = routed(TESTS)
     async with router:

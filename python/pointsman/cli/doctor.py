@@ -120,7 +120,9 @@ def _signals(registry: Registry) -> Finding:
         return Finding("signals", "ok", "none: no answer is looked at (`signals: {}` learns from them)")
     names = Selection(settings).of(None, "text", "general")
     seen = ", ".join(sorted(names)) + (f"; {len(settings.slices)} slices differ" if settings.slices else "")
-    missing = missing_packages(names)
+    graders = {one.grader for one in settings.verdicts}
+    seen += f"; floors are audited by {', '.join(sorted(graders))}" if graders else "; no floor is audited"
+    missing = missing_packages(names | graders)
     if not missing:
         return Finding("signals", "ok", seen)
     lacking = "; ".join(f"{name} lacks {', '.join(packages)}" for name, packages in missing.items())

@@ -26,6 +26,7 @@ JUDGE_TAG = "pointsman-judge"
 """Marks requests that ask a judge: nobody judges those."""
 _MAX_PENDING = 20_000
 _MAX_CASCADES = 4_096
+_MAX_EARLY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,15 @@ class Audits:
         self._tell = tell
         self._pair = pair
         self._pending: OrderedDict[str, _Pending] = OrderedDict()
+        # Feedback that was quicker than whoever looks at answers, by decision and name.
+        self._early: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._steps: OrderedDict[str, list[tuple[str, float, float | None]]] = OrderedDict()
         self.use(settings)
 
     def use(self, settings: SignalSettings) -> None:
         """Draw by other settings from now on."""
         self._settings = settings
+        self._awaited = {one.name for one in settings.verdicts if one.grader == "feedback"}
 
     def drawn(self, decision: Decision, task: str | None) -> Audit | None:
         """The audit a request was drawn for; `None`: it was not, or nobody grades its slice."""
@@ -132,6 +136,11 @@ class Audits:
 
     def wait(self, audit: Audit, decision: Decision, task: str | None, deployment: str, now_s: float) -> None:
         """Wait for feedback on an answer; with too many waited for, the oldest brings no verdict."""
+        early = self._early.pop((decision.decision_id, audit.settings.name), None)
+        if early is not None:
+            self.judged(audit, decision, task, deployment, early)
+            self.served(decision, decision.model_of(deployment), early)
+            return
         until_s = now_s + audit.settings.wait_s
         self._pending[decision.decision_id] = _Pending(audit, decision, task, deployment, until_s)
         if len(self._pending) > _MAX_PENDING:
@@ -140,6 +149,10 @@ class Audits:
     def answered(self, decision_id: str, name: str | None, value: float) -> None:
         """Take feedback, if it is what is waited for; what is said of the answer later is no verdict."""
         pending = self._pending.get(decision_id)
+        if pending is None and name in self._awaited:
+            self._early.setdefault((decision_id, name or ""), value)
+            if len(self._early) > _MAX_EARLY:
+                self._early.popitem(last=False)
         if pending is None or pending.audit.feedback != name:
             return
         del self._pending[decision_id]

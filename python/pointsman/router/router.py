@@ -454,7 +454,10 @@ class Router:
         Returns:
             What became of it; `None`: the decision is not among the recent ones.
         """
-        return self._ledger.reward(decision_id, value, name=name, source=source, weight=weight)
+        taken = self._ledger.reward(decision_id, value, name=name, source=source, weight=weight)
+        if self._signals is not None and taken is not None:
+            self._signals.graded(decision_id, value, name)
+        return taken
 
     # ---- the cache
 
