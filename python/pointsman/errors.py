@@ -179,9 +179,11 @@ class ProvidersExhausted(ProviderError):
         waits = [failure.retry_after_s for failure in failures if failure.retry_after_s is not None]
         all_limited = all(failure.code == "provider_rate_limited" for failure in failures)
         last = failures[-1]
-        tried = ", ".join(f"{attempt.deployment}: {attempt.error_code}" for attempt in attempts)
+        tried = ", ".join(f"{each.deployment}: {each.error_code or 'not kept'}" for each in attempts)
+        n = len({attempt.deployment for attempt in attempts})
+        who = "the only feasible deployment" if n == 1 else f"all {n} feasible deployments"
         super().__init__(
-            f"all {len(attempts)} feasible deployments failed ({tried}); last: {last}",
+            f"{who} failed in {len(attempts)} calls ({tried}); last: {last}",
             provider=last.provider,
             code="provider_rate_limited" if all_limited else "provider_exhausted",
             status=429 if all_limited else last.status,

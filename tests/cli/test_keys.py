@@ -65,6 +65,14 @@ def test_what_is_wrong_is_said(run, arguments, status, said):
     assert not KeyFolder(Path("k")).load().keys
 
 
+def test_a_small_budget_is_listed_without_an_exponent(run):
+    run("create", "--folder", "k", "--budget", "0.00003/day")
+    run("create", "--folder", "k", "--budget", "20/month")
+    listed = run("list", "--folder", "k").output
+    assert "$0.00003/day" in listed
+    assert "$20/month" in listed
+
+
 def test_without_a_section_the_remedy_is_named(run, tmp_path):
     (tmp_path / "pointsman.yaml").write_text(yaml.safe_dump(config()))
     assert "keys: {path: pointsman-keys}" in str(run("create").exception)

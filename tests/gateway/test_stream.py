@@ -97,7 +97,7 @@ def test_failure_of_all_is_an_ordinary_error_answer():
         answer = request_stream(gateway)
     assert answer.status_code == 502
     assert answer.json()["error"]["code"] == "provider_exhausted"
-    assert "3 feasible deployments failed" in answer.json()["error"]["message"]
+    assert "3 feasible deployments failed in 3 calls" in answer.json()["error"]["message"]
 
 
 def test_client_that_leaves_a_stream_cancels_the_upstream_within_100_ms():

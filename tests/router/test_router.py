@@ -141,10 +141,17 @@ async def test_exhausted_names_every_attempt():
     router, _ = router_with(**{name: [Failure(status=500)] for name in PROVIDERS})
     async with router:
         with pytest.raises(
-            ProvidersExhausted, match=r"all 3 feasible deployments failed \(nano@alpha: provider_"
+            ProvidersExhausted, match=r"all 3 feasible deployments failed in 3 calls \(nano@alpha: provider_"
         ) as caught:
             await router.complete("hello", model="auto:cheap")
     assert len(caught.value.attempts) == 3
+
+
+async def test_exhausted_counts_deployments_and_calls_apart():
+    router, _ = router_with(alpha=[Failure(status=500)])
+    async with router:
+        with pytest.raises(ProvidersExhausted, match="the only feasible deployment failed in 3 calls"):
+            await router.complete("hello", model="nano", provider={"only": ["alpha"]})
 
 
 async def test_stream_broken_before_commit_falls_back():

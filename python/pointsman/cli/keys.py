@@ -85,9 +85,10 @@ def list_command(
     if as_json:
         print(orjson.dumps({"keys": [_shown(key) for key in keys]}).decode())
         return
-    table = Table(Column("id", no_wrap=True), "tenant", "name", "models", "budgets", "per minute", "state")
+    whole, budgets_column = Column("id", no_wrap=True), Column("budgets", no_wrap=True)
+    table = Table(whole, "tenant", "name", "models", budgets_column, "per minute", "state")
     for key in keys:
-        budgets = ", ".join(f"${budget.usd:g}/{budget.window}" for budget in key.budgets)
+        budgets = "\n".join(f"${_dollars(budget.usd)}/{budget.window}" for budget in key.budgets)
         rates = ((key.requests_per_min, "requests"), (key.tokens_per_min, "tokens"))
         table.add_row(
             key.key_id,
@@ -154,3 +155,8 @@ def _state(key: Key) -> str:
         return "valid"
     until = datetime.fromtimestamp(key.expires_at_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"valid until {until}" if key.expires_at_s > time.time() else f"expired {until}"
+
+
+def _dollars(usd: float) -> str:
+    """An amount as people write it: no exponent, no zeros at the end."""
+    return f"{usd:.9f}".rstrip("0").rstrip(".")
