@@ -8,6 +8,7 @@ from pointsman.types import Outcome, Request
 __all__ = [
     "Cache",
     "CacheStats",
+    "CanaryTest",
     "Catalog",
     "Core",
     "Decision",
@@ -116,7 +117,11 @@ class Decision:
     def decision_id(self) -> str:
         """`dec_` + 32 hex digits: time in ms, then a hash of the inputs. Sorts by time."""
     @property
-    def policy_version(self) -> str: ...
+    def policy_version(self) -> str:
+        """Version of the policy that chose: the request's, if it names one; then `+` and the algorithm's."""
+    @property
+    def arm(self) -> str | None:
+        """Which of the policy's versions that is, as the request had it."""
     @property
     def config_version(self) -> str: ...
     @property
@@ -210,6 +215,12 @@ class Decision:
         Raises:
             UnknownName: As `quality_of`.
         """
+    def cost_usd_of(self, deployment: str) -> float:
+        """Predicted cost of a deployment of the catalog this was decided on, US dollars.
+
+        Raises:
+            UnknownName: The catalog does not hold it.
+        """
     def raced(self, second: str, *, hedge_after_ms: float) -> Decision:
         """The same decision as a race of its deployment against another of its ranking.
 
@@ -237,8 +248,8 @@ def off_policy(rows: Sequence[tuple[float, float, float, float, float]], *, marg
     """What another policy would have earned, from a log with exact propensities: UTF-8 JSON.
 
     `n`, `ess`, `mean_weight`, `is_sane`; `ips`, `snips`, `dr` and `gain` (the doubly robust difference to the
-    policy that logged), each with `mean`, `se`, `low`, `high` (95 %); `gain_lcb` (one-sided 95 %);
-    `refusals`: why it may not be promoted, empty if it may. Weights are never clipped.
+    policy that logged), each with `mean`, `se`, `low`, `high` (95 %); `gain_lcb` and `dr_lcb` (one-sided
+    95 %); `refusals`: why it may not be promoted, empty if it may. Weights are never clipped.
 
     Args:
         rows: For each graded decision: the policy's probability of the logged choice over its logged
@@ -249,6 +260,55 @@ def off_policy(rows: Sequence[tuple[float, float, float, float, float]], *, marg
     Raises:
         InvalidInput: No row, a number that is not finite, a negative weight.
     """
+
+@final
+class CanaryTest:
+    """Whether a canary does worse than what is served, answer by answer; valid at any time. Thread-safe.
+
+    Sound while who comes to the canary is drawn with probability `share`, apart from what answers are worth.
+    """
+
+    def __new__(cls, *, share: float, margin: float = 0.0, delta: float = 0.05) -> CanaryTest:
+        """A test that has seen nothing.
+
+        Args:
+            share: Probability that an answer is the canary's, in (0, 1).
+            margin: How much worse the canary may be, in [0, 1).
+            delta: Chance that a canary that is no worse than that is ever found worse, in (0, 1).
+
+        Raises:
+            InvalidInput: Out of range.
+        """
+    @staticmethod
+    def load(data: bytes) -> CanaryTest:
+        """The test that `save` wrote.
+
+        Raises:
+            InvalidState: Bytes that are cut, changed, or of another release.
+        """
+    def save(self) -> bytes:
+        """The test as bytes."""
+    def observe(self, utility: float, *, is_canary: bool) -> bool:
+        """Take what one answer was worth, in [0, 1]; whether the canary is found worse by now. About 5 us.
+
+        Raises:
+            InvalidInput: A utility out of range; nothing changes then.
+        """
+    @property
+    def e_value(self) -> float:
+        """Evidence that the canary is worse; an alarm from `1 / delta` on."""
+    @property
+    def is_alarmed(self) -> bool:
+        """Whether the canary was found worse."""
+    @property
+    def n(self) -> tuple[int, int]:
+        """Answers seen: of what is served, of the canary."""
+    @property
+    def means(self) -> tuple[float, float]:
+        """Mean utility of each; NaN of one without answers."""
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the difference lies, canary less served: right at all times with probability `1 - delta`."""
 
 @final
 class Ticket:

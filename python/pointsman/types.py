@@ -22,6 +22,7 @@ Structure = Literal["text", "json", "sql", "code", "label"]
 LatencyClass = Literal["interactive", "batch"]
 Strategy = Literal["auto", "direct", "cascade", "race", "batch"]
 CacheMode = Literal["read-write", "read", "write", "off"]
+Arm = Literal["main", "canary", "pinned", "shadow"]
 CacheLayer = Literal["exact", "normalised", "canonical", "semantic", "flight"]
 
 NANO_USD_PER_USD = 1_000_000_000
@@ -146,6 +147,8 @@ class Request:
         allowed_models: Models that may answer, in order of preference; `None`: all of the catalog.
         permitted_models: Models the caller may use at all, in no order; `None`: all.
         tenant: Who asks, where a gateway serves several; their sessions are apart.
+        policy_version: Version of the policy it was read under, which the decision bears; `None`: none.
+        arm: Whether that is what is served or its canary, or the caller pinned a model.
         constraints: What the answer must satisfy.
         preferences: Which providers may answer.
         vector: The caller's own embedding of the request: a contiguous float32 buffer with one axis (a numpy
@@ -164,6 +167,8 @@ class Request:
     allowed_models: tuple[str, ...] | None = None
     permitted_models: tuple[str, ...] | None = None
     tenant: str | None = None
+    policy_version: str | None = None
+    arm: Arm | None = None
     constraints: Constraints = NO_CONSTRAINTS
     preferences: ProviderPreferences = NO_PREFERENCES
     vector: Buffer | None = field(default=None, compare=False)
@@ -423,6 +428,13 @@ class Completion:
         return content if isinstance(content, str) else ""
 
 
+class Shadow(Protocol):
+    """A decision that is still to be made, and will not be carried out."""
+
+    def choice(self, served: Decision, now_s: float) -> dict[str, Any]:
+        """What it would have been, beside the one that was carried out; never raises. A decision's time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """What became of one request, told to every observer after the answer, or the error, has left.
@@ -451,6 +463,7 @@ class Served:
         error_code: Code the caller saw (`caller_gone`: it left before the answer); `None`: a good answer.
         is_cut: Whether the answer ended early: by its limit, by an error, or because the caller left.
         operation: What was asked for, as OpenTelemetry's `gen_ai.operation.name` has it.
+        shadow: What another version of the policy is still to be asked; for whoever logs, off the reply path.
     """
 
     decision: Decision
@@ -475,6 +488,7 @@ class Served:
     error_code: str | None = None
     is_cut: bool = False
     operation: Literal["chat", "embeddings"] = "chat"
+    shadow: Shadow | None = None
 
 
 class Observer(Protocol):

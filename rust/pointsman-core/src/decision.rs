@@ -7,9 +7,7 @@ use crate::error::Error;
 use crate::learned::FeatureVector;
 use crate::length::OutputTokens;
 use crate::plan::{Expected, Kept, Plan};
-use crate::policy::{
-    self, Binding, Candidate, Choice, Limits, POLICY_VERSION, ReasonCode, Rejection,
-};
+use crate::policy::{self, Binding, Candidate, Choice, Limits, ReasonCode, Rejection};
 use crate::profile::TaskProfile;
 use crate::session::SessionPrefix;
 
@@ -17,6 +15,8 @@ use crate::session::SessionPrefix;
 #[derive(Clone, Debug)]
 pub(crate) struct Assessment {
     pub(crate) decision_id: String,
+    pub(crate) policy_version: String,
+    pub(crate) arm: Option<String>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) profile: TaskProfile,
     pub(crate) features: FeatureVector,
@@ -254,9 +254,14 @@ impl Decision {
         &self.assessment.decision_id
     }
 
-    /// Version of the policy that chose.
-    pub fn policy_version(&self) -> &'static str {
-        POLICY_VERSION
+    /// Version of the policy that chose: the request's, if it names one, with the algorithm's behind it.
+    pub fn policy_version(&self) -> &str {
+        &self.assessment.policy_version
+    }
+
+    /// Which of the policy's versions that is, as the request had it.
+    pub fn arm(&self) -> Option<&str> {
+        self.assessment.arm.as_deref()
     }
 
     /// The catalog decided on; its version is the decision's `config_version`.

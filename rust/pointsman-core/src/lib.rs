@@ -15,6 +15,7 @@ mod belief;
 mod byte_map;
 mod bytes;
 pub mod cache;
+pub mod canary;
 pub mod cascade;
 mod catalog;
 mod classify;

@@ -62,6 +62,8 @@ pub struct OpeReport {
     pub snips: Interval,
     /// Doubly robust: `mean(value + w (r - predicted))`.
     pub dr: Interval,
+    /// One-sided 95 % lower bound of that.
+    pub dr_lcb: f64,
     /// Doubly robust difference to the policy that logged.
     pub gain: Interval,
     /// One-sided 95 % lower bound of that difference.
@@ -129,6 +131,7 @@ pub fn evaluate(rows: &[Row]) -> Result<OpeReport, LearnError> {
     let (weights, squares) = (sum(|row| row.weight), sum(|row| row.weight * row.weight));
     let weight = interval(rows.iter().map(|row| row.weight));
     let gain = interval(rows.iter().map(gain));
+    let dr = interval(rows.iter().map(|row| row.value + surprise(row)));
     Ok(OpeReport {
         n: rows.len(),
         ess: if squares > 0.0 {
@@ -140,7 +143,8 @@ pub fn evaluate(rows: &[Row]) -> Result<OpeReport, LearnError> {
         is_sane: (weight.mean - 1.0).abs() <= MAX_WEIGHT_ERRORS * weight.se + 1e-9,
         ips: interval(rows.iter().map(|row| row.weight * row.reward)),
         snips: snips(rows, weights),
-        dr: interval(rows.iter().map(|row| row.value + surprise(row))),
+        dr_lcb: dr.mean - Z_ONE_SIDED * dr.se,
+        dr,
         gain_lcb: gain.mean - Z_ONE_SIDED * gain.se,
         gain,
     })

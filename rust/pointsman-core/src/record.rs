@@ -6,13 +6,15 @@ use serde::ser::{SerializeSeq, Serializer};
 use crate::decision::{Assessment, Decision, Infeasible};
 use crate::floor::Standing;
 use crate::plan::Kept;
-use crate::policy::{Assurance, Bound, POLICY_VERSION, Rejection};
+use crate::policy::{Assurance, Bound, Rejection};
 use crate::profile::Axis;
 
 #[derive(Serialize)]
 struct Record<'a> {
     decision_id: &'a str,
-    policy_version: &'static str,
+    policy_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arm: Option<&'a str>,
     config_version: &'a str,
     strategy: Option<&'static str>,
     task_profile: ProfileRecord,
@@ -247,7 +249,8 @@ fn shared(assessment: &Assessment, overhead_us: Option<f64>) -> Record<'_> {
     let baseline = assessment.deployment(assessment.baseline);
     Record {
         decision_id: &assessment.decision_id,
-        policy_version: POLICY_VERSION,
+        policy_version: &assessment.policy_version,
+        arm: assessment.arm.as_deref(),
         config_version: assessment.catalog.version(),
         strategy: None,
         task_profile: profile(assessment),

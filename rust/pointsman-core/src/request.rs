@@ -336,6 +336,10 @@ pub struct Request<S> {
     pub tenant: Option<S>,
     /// The conversation it belongs to, so that what staying with a deployment saves is known.
     pub session_id: Option<S>,
+    /// Version of the policy it was read under, for the record.
+    pub policy_version: Option<S>,
+    /// Which of the policy's versions that is (`main`, `canary`), for the record.
+    pub arm: Option<S>,
     /// What the answer must satisfy.
     pub constraints: Constraints<S>,
     /// Which providers may answer.
@@ -362,6 +366,8 @@ impl<S> Request<S> {
             permitted_models: None,
             tenant: None,
             session_id: None,
+            policy_version: None,
+            arm: None,
             constraints: Constraints::default(),
             preferences: ProviderPreferences::default(),
             vector: None,

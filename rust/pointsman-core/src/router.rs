@@ -18,7 +18,7 @@ use crate::identity::decision_id;
 use crate::learned::{Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
-use crate::policy::{self, Candidate, Choice};
+use crate::policy::{self, Candidate, Choice, POLICY_VERSION};
 use crate::request::Request;
 use crate::session::Sessions;
 use crate::stems;
@@ -328,6 +328,8 @@ impl Table {
         let prior = OutputTokens::prior(profile.structure.label, profile.complexity.label);
         let assessment = Assessment {
             decision_id,
+            policy_version: policy_version(request.policy_version.as_ref()),
+            arm: request.arm.as_ref().map(|arm| arm.as_ref().to_owned()),
             catalog: Arc::clone(catalog),
             output_tokens: limits
                 .max_output_tokens
@@ -342,6 +344,14 @@ impl Table {
         };
         Ok(verdict(assessment, choice))
     }
+}
+
+/// The version of a policy's document with that of the algorithm, which the same document decides by.
+fn policy_version<S: AsRef<str>>(given: Option<&S>) -> String {
+    given.map_or_else(
+        || POLICY_VERSION.to_owned(),
+        |given| format!("{}+{POLICY_VERSION}", given.as_ref()),
+    )
 }
 
 fn verdict(assessment: Assessment, choice: Option<Choice>) -> Verdict {

@@ -81,7 +81,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "classify" => &["features", "heads", "profile", "request"],
         "cache" => &["codec", "embed", "learn_error", "logistic", "simd"],
         "codec" | "error" | "ope" | "pacer" | "shrink" => &["learn_error"],
-        "floor" | "prompt_cache" | "sketch" => &["codec", "learn_error"],
+        "canary" | "floor" | "prompt_cache" | "sketch" => &["codec", "learn_error"],
         "window" => &["codec", "learn_error", "sketch"],
         "latency_model" => &["catalog", "codec", "learn_error", "window"],
         "length_model" => &["codec", "learn_error", "length", "quality"],

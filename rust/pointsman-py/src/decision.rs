@@ -47,6 +47,11 @@ impl PyDecision {
     }
 
     #[getter]
+    fn arm(&self) -> Option<&str> {
+        self.0.arm()
+    }
+
+    #[getter]
     fn config_version(&self) -> &str {
         self.0.catalog().version()
     }
@@ -211,6 +216,10 @@ impl PyDecision {
 
     fn quality_lcb_of(&self, deployment: &str) -> Result<f64, CoreError> {
         Ok(self.0.candidate(deployment)?.quality.lcb)
+    }
+
+    fn cost_usd_of(&self, deployment: &str) -> Result<f64, CoreError> {
+        Ok(self.0.candidate(deployment)?.cost_usd)
     }
 
     #[pyo3(signature = (second, *, hedge_after_ms))]

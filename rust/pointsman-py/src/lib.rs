@@ -6,6 +6,7 @@ mod axes;
 mod cache;
 mod cache_view;
 mod calls;
+mod canary;
 mod catalog;
 mod core;
 mod decision;
@@ -31,6 +32,8 @@ mod _native {
     use super::cache_view::{PyCacheStats, PyEntry};
     #[pymodule_export]
     use super::calls::{PyRefusal, PyTicket};
+    #[pymodule_export]
+    use super::canary::PyCanaryTest;
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]

@@ -70,6 +70,8 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
             &get(intern!(py, "constraints"))?.getattr(intern!(py, "session_id"))?,
             "session_id",
         )?,
+        policy_version: optional_text(&get(intern!(py, "policy_version"))?, "policy_version")?,
+        arm: optional_text(&get(intern!(py, "arm"))?, "arm")?,
         constraints: constraints(&get(intern!(py, "constraints"))?)?,
         preferences: preferences(&get(intern!(py, "preferences"))?)?,
         vector: vector(&get(intern!(py, "vector"))?)?,
