@@ -9,12 +9,13 @@ PACKAGE = Path(pointsman.__file__).parent
 
 # What each part may import, besides itself. `gateway, cli -> router -> execution, registry, cache -> providers, config,
 # types, errors -> _native`.
-GROUND = {"_native", "types", "errors"}
+GROUND = {"_native", "types", "errors", "files"}
 INSIDE = GROUND | {
     "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning",
     "spend", "keys",
 }  # fmt: skip
 MAY_IMPORT = {
+    "files": set(),
     "types": {"_native"},
     "errors": {"_native", "types"},
     "config": GROUND,

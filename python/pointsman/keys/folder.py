@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pointsman.errors import ConfigError
+from pointsman.files import locked, write_whole
 from pointsman.keys.key import Key
 from pointsman.keys.keyring import Keyring
 from pointsman.keys.secret import PEPPER_BYTES, digest_of, new_key, new_pepper
@@ -75,9 +74,9 @@ class KeyFolder:
         """The keys as a list; what it is changed to is written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _locked(self.path / _LOCK):
+            with locked(self.path / _LOCK):
                 if not self.file.exists() and not (self.path / _PEPPER).exists():
-                    _write(self.path / _PEPPER, new_pepper().hex().encode() + b"\n")
+                    write_whole(self.path / _PEPPER, new_pepper().hex().encode() + b"\n")
                 keys = self._read()
                 before = list(keys)
                 yield keys
@@ -111,7 +110,7 @@ class KeyFolder:
 
     def _write(self, keys: Sequence[Key]) -> None:
         document = {"version": _VERSION, "keys": [key.to_json() for key in keys]}
-        _write(self.file, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+        write_whole(self.file, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
 
     def _pepper(self) -> bytes:
         path = self.path / _PEPPER
@@ -130,34 +129,3 @@ class KeyFolder:
 
     def _wrong(self, what: str) -> ConfigError:
         return ConfigError([f"{self.file}: {what}"])
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Wait for, and hold, the lock of a file."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks here: the file is still replaced whole
-        yield
-        return
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file whole, readable by its owner only; on the disk when this returns."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
