@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from pointsman._native import Core
 from pointsman.cli import app
-from pointsman.cli.replay import refusals
+from pointsman.learning.gate import GateRules, ProtectedSlice, refusals
 from pointsman.learning.redecide import Prices, candidates, choose
 from pointsman.learning.replay import replay
 from pointsman.registry.policies import Policy
@@ -212,3 +212,95 @@ def test_the_gate_lets_a_better_policy_pass_and_a_worse_one_not(explored: list[d
     worse = replay(explored, policy(max_cost_usd=0.0012, within_best=0.5))["ope"]
     assert refusals(better) == []
     assert any("gain" in refusal for refusal in refusals(worse))
+
+
+def test_what_costs_decides_where_quality_has_a_price(explored: list[dict[str, Any]]) -> None:
+    dear, cheap = policy(quality_tolerance=(0.0, 0.0, 0.0)), policy(max_cost_usd=0.0012, within_best=0.5)
+    good_is_worth_it, money_is_all = GateRules(quality_value_usd=1.0), GateRules(quality_value_usd=0.0001)
+    assert refusals(replay(explored, dear, rules=good_is_worth_it)["ope"]) == []
+    refused = refusals(replay(explored, dear, rules=money_is_all)["ope"])
+    assert any(reason.startswith("utility: gain -") for reason in refused)
+    assert refusals(replay(explored, cheap, rules=money_is_all)["ope"]) == []
+    utility = replay(explored, cheap, rules=good_is_worth_it)["ope"]
+    of_parts = utility["quality"]["gain"]["mean"] - utility["cost_usd"]["gain"]["mean"]
+    assert utility["utility"]["gain"]["mean"] == pytest.approx(of_parts)
+
+
+def test_a_slice_below_its_floor_refuses_a_policy_that_is_better_on_the_whole(
+    explored: list[dict[str, Any]],
+) -> None:
+    rows = [{**row, "domain": "legal" if index % 4 == 0 else "general"} for index, row in enumerate(explored)]
+    better = policy(min_quality=0.85)
+    held = GateRules(protected=(ProtectedSlice({"domain": "legal"}, 0.6),))
+    assert refusals(replay(rows, better, rules=held)["ope"]) == []
+    broken = GateRules(protected=(ProtectedSlice({"domain": "legal"}, 0.99),))
+    (refused,) = refusals(replay(rows, better, rules=broken)["ope"])
+    assert refused.startswith("slice domain legal: quality 0.8")
+    assert refused.endswith("is below the floor 0.9900")
+    unseen = GateRules(protected=(ProtectedSlice({"tenant": "acme"}, 0.1),))
+    (refused,) = refusals(replay(rows, better, rules=unseen)["ope"])
+    assert refused == "slice tenant acme: 0 effective rows, at least 30 needed: log more of it"
+
+
+def test_the_very_policy_that_logged_gains_nothing_and_passes(explored: list[dict[str, Any]]) -> None:
+    own = replace(policy(quality_value_usd=0.001, exploration=True, min_propensity=0.05), version="default@1")
+    rows = [{**row, "policy_version": "default@1+feasible-score-4"} for row in explored]
+    report = replay(rows, own, rules=GateRules(margin=0.01))["ope"]
+    assert report["quality"]["gain"] == {"mean": 0.0, "se": 0.0, "low": 0.0, "high": 0.0}
+    assert report["quality"]["ess"] == pytest.approx(len(rows))
+    assert refusals(report) == []
+
+
+def drawn(draws: random.Random, truth: dict[str, float]) -> dict[str, Any]:
+    """A row of a log that draws among two arms evenly, predictions off the truth."""
+    listed = [
+        {
+            "deployment": name,
+            "model": name,
+            "provider": "p",
+            "quality": 0.6,
+            "cost_usd": 0.001,
+            "latency_p95_ms": 900.0,
+            "ttft_p95_ms": 300.0,
+            "propensity": 0.5,
+            "rejected_by": [],
+        }
+        for name in truth
+    ]
+    name = draws.choice(list(truth))
+    return {
+        "policy": "default",
+        "chosen": name,
+        "deployment": name,
+        "propensity": 0.5,
+        "complexity": "lookup",
+        "cost_usd": 0.001,
+        "reward": float(draws.random() < truth[name]),
+        "cache_layer": None,
+        "record": {"candidates": listed},
+    }
+
+
+def test_of_four_hundred_gates_at_the_margin_one_in_twenty_opens_and_far_above_it_nearly_all() -> None:
+    # The log earns 0.7 on average; the policy, always `b`, 0.05 less, which is the margin; or 0.05 more.
+    asked = Policy(name="b", allowed_models=("b",))
+    rules = GateRules(margin=0.05, protected=(ProtectedSlice({}, 0.58),))
+
+    def n_passed(truth: dict[str, float], n_gates: int) -> int:
+        passed = 0
+        for seed in range(n_gates):
+            draws = random.Random(seed)
+            rows = [drawn(draws, truth) for _ in range(450)]
+            passed += not refusals(replay(rows, asked, rules=rules)["ope"])
+        return passed
+
+    assert n_passed({"a": 0.75, "b": 0.65}, 400) <= 20 + 3 * (400 * 0.05 * 0.95) ** 0.5
+    assert n_passed({"a": 0.65, "b": 0.75}, 50) >= 45
+
+
+def test_rows_of_other_versions_and_of_pinned_models_are_left_out() -> None:
+    versions = ["default@1+feasible-score-4", "default@2+feasible-score-4", "feasible-score-4"]
+    rows = [{**logged(policy(), seed), "policy_version": one} for seed, one in enumerate(versions)]
+    rows.append({**logged(policy(), 9), "policy_version": versions[0], "arm": "pinned"})
+    assert replay(rows, policy(), serving="default@1")["n"] == 2
+    assert replay(rows, policy())["n"] == 3

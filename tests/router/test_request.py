@@ -20,6 +20,8 @@ class NoPolicy:
     allowed_models = None
     cache = "read-write"
     is_tolerance_default = False
+    version = ""
+    arm = "main"
 
 
 class Strict(NoPolicy):

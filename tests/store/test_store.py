@@ -212,14 +212,31 @@ def test_schemas_are_brought_up_to_date_and_later_ones_refused(url):
     def add_mood(connection):
         connection.execute(sa.text("ALTER TABLE decisions ADD COLUMN mood TEXT"))
 
-    assert migrate(engine) == 1
+    assert migrate(engine) == len(MIGRATIONS)
     assert migrate(engine) == 0
     later = (*MIGRATIONS, add_mood)
     with ThreadPoolExecutor(8) as pool:  # processes that start at once: one of them does it
         assert sorted(pool.map(lambda _: migrate(engine, later), range(8))) == [0] * 7 + [1]
-    with pytest.raises(ConfigError, match="has schema version 2, this release knows 1; upgrade pointsman"):
+    with pytest.raises(ConfigError, match=r"has schema version 3, this release knows 2; upgrade pointsman"):
         migrate(engine)
     engine.dispose()
+
+
+def test_a_log_of_the_first_release_gains_the_columns_of_versions_and_keeps_its_rows(open_store, url):
+    store = open_store()
+    store.log(served(seed=1))
+    store.close()
+    engine = connect(database_url(url))
+    with engine.begin() as connection:
+        for column in ("arm", "shadow"):
+            connection.execute(sa.text(f"ALTER TABLE decisions DROP COLUMN {column}"))
+        connection.execute(sa.text("UPDATE pointsman_schema SET version = 1"))
+    engine.dispose()
+    store = open_store()
+    store.log(served(at_s=NOW_S + 1, seed=2))
+    store.close()
+    rows = list(decision_rows(url))
+    assert [(row["arm"], row["shadow"]) for row in rows] == [(None, None)] * 2
 
 
 def test_a_migration_that_fails_changes_nothing(url):

@@ -24,6 +24,8 @@ from pointsman.cli.feedback import feedback
 from pointsman.cli.floors import floors
 from pointsman.cli.keys import keys_app
 from pointsman.cli.models import models_app
+from pointsman.cli.policies import policies
+from pointsman.cli.promote import promote, rollback
 from pointsman.cli.replay import replay
 from pointsman.cli.route import route
 from pointsman.cli.serve import serve
@@ -51,6 +53,9 @@ app.command()(feedback)
 app.command()(export)
 app.command()(floors)
 app.command()(replay)
+app.command()(promote)
+app.command()(rollback)
+app.command()(policies)
 app.command()(slices)
 app.command()(doctor)
 app.command()(train)

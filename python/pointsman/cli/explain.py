@@ -40,7 +40,7 @@ def explain(
         sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
         return
     show_decision(found)
-    _show_outcome(found["outcome"], found["feedback"])
+    _show_outcome(found["outcome"], found["feedback"], who_decided(found))
 
 
 def _read(url: str, decision_id: str) -> dict[str, Any]:
@@ -57,13 +57,23 @@ def _read(url: str, decision_id: str) -> dict[str, Any]:
     return found
 
 
-def _show_outcome(outcome: dict[str, Any], feedback: list[dict[str, Any]]) -> None:
+def who_decided(found: dict[str, Any]) -> str:
+    """Which version of which policy decided."""
+    version = str(found["policy_version"])
+    said = {"canary": f"canary {version}", "pinned": f"the caller, who named the model ({version})"}
+    return said.get(found.get("arm") or "", version)
+
+
+def _show_outcome(outcome: dict[str, Any], feedback: list[dict[str, Any]], decided_by: str) -> None:
     console = Console(highlight=False)
     table = Table("what became of it", "")
     table.columns[1].overflow = "fold"
     answered = outcome["deployment"] or f"nobody ({outcome['error_code']})"
     if outcome["cache_layer"]:
         answered += f", from the cache ({outcome['cache_layer']})"
+    table.add_row("decided by", decided_by)
+    if (shadow := outcome.get("shadow")) is not None:
+        table.add_row(f"shadow {shadow['version']}", _shadow_words(shadow))
     table.add_row("answered by", answered)
     for attempt in outcome["attempts"]:
         table.add_row("call", f"{attempt['deployment']}: {attempt['error_code'] or 'answered'}")
@@ -78,6 +88,17 @@ def _show_outcome(outcome: dict[str, Any], feedback: list[dict[str, Any]]) -> No
     if outcome["reward"] is not None:
         table.add_row("reward", f"{outcome['reward']:.3f}")
     console.print(table)
+
+
+def _shadow_words(shadow: dict[str, Any]) -> str:
+    if "error" in shadow:
+        return f"no choice: {shadow['error']}"
+    if shadow["is_same"]:
+        return f"the same, {shadow['deployment']}"
+    return (
+        f"{shadow['deployment']}: quality {shadow['quality_difference']:+.3f}, "
+        f"cost {shadow['cost_difference_usd']:+.6f} USD, as predicted"
+    )
 
 
 def _when(unix_s: float) -> str:

@@ -23,6 +23,20 @@ LogArgument = Annotated[
 ]
 
 
+MarginOption = Annotated[
+    float | None,
+    typer.Option("--margin", min=0.0, max=0.999, help="Utility it may lose. Default: the config's, else 0."),
+]
+QualityValueOption = Annotated[
+    float | None,
+    typer.Option(
+        "--quality-value-usd",
+        min=1e-9,
+        help="What a quality of 1 instead of 0 is worth a request: costs count then. Default: the config's.",
+    ),
+]
+
+
 def replay(
     log: LogArgument,
     policy: Annotated[
@@ -37,9 +51,8 @@ def replay(
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit with 1 unless the policy may take over: no worse, by 95 %.")
     ] = False,
-    margin: Annotated[
-        float, typer.Option("--margin", min=0.0, max=1.0, help="With --gate: quality it may lose.")
-    ] = 0.0,
+    margin: MarginOption = None,
+    quality_value_usd: QualityValueOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,13 +61,17 @@ def replay(
     Choices are made anew on what each decision knew: predictions as they were then. The policy's own limits
     hold; what a caller asked for beside them is not in a log.
     """
+    from pointsman.learning.gate import gate_rules, refusals
     from pointsman.learning.replay import replay as replayed
+    from pointsman.router import load_registry
     from pointsman.store.rows import decision_rows
 
     try:
         wanted, other_prices = named_policy(policy, config), _prices(prices, config)
+        settings = load_registry(config_path(config)).promotion
+        rules = gate_rules(settings, margin=margin, quality_value_usd=quality_value_usd)
         report = replayed(
-            decision_rows(log), wanted, prices=other_prices, logged_policy=of_policy, margin=margin
+            decision_rows(log), wanted, prices=other_prices, logged_policy=of_policy, rules=rules
         )
     except ConfigError as error:
         print(f"pointsman replay: {error}", file=sys.stderr)
@@ -68,11 +85,6 @@ def replay(
         for reason in refused:
             print(f"pointsman replay: refused: {reason}", file=sys.stderr)
         raise typer.Exit(1)
-
-
-def refusals(ope: dict[str, Any]) -> list[str]:
-    """Why a policy may not take over by what a log says of it; empty if it may."""
-    return [ope["disabled"]] if "disabled" in ope else list(ope["quality"]["refusals"])
 
 
 def named_policy(name: str, config: Path | None) -> Policy:
@@ -137,6 +149,13 @@ def estimate_lines(ope: dict[str, Any]) -> list[str]:
         f"  quality {_interval(quality['dr'], 4)}, gain {_interval(quality['gain'], 4)}",
         f"  cost    {_interval(cost['dr'], 6)} USD, change {_interval(cost['gain'], 6)}",
     ]
+    if "utility" in ope:
+        utility = ope["utility"]
+        lines.append(f"  utility {_interval(utility['dr'], 4)}, gain {_interval(utility['gain'], 4)}")
+    for one in ope["slices"]:
+        labels = ", ".join(one["labels"].values()) or "all"
+        bound = f"quality at least {one['dr_lcb']:.4f}" if one["n"] else "nothing graded"
+        lines.append(f"  {labels}: {bound}, floor {one['min_quality']:.4f} ({one['n']:,} graded)")
     if ope["n_unsupported"]:
         lines.append(
             f"  of {ope['n_unsupported']:,} the log could not have drawn the choice: "

@@ -14,6 +14,7 @@ from pointsman.config.known import KNOWN_PROVIDERS, KnownProvider
 from pointsman.config.learning import LearningSettings
 from pointsman.config.load import load_config, parse_config
 from pointsman.config.problems import Origin
+from pointsman.config.promotion import PromotionSettings, ProtectedSettings
 from pointsman.config.providers import ProviderSettings, TimeoutSettings
 from pointsman.config.schema import Config, ModelSettings, PolicySettings, PreferenceSettings, ServerSettings
 from pointsman.config.signals import JudgeSettings, SignalSettings, VerdictSettings
@@ -38,6 +39,8 @@ __all__ = [
     "PolicySettings",
     "PreferenceSettings",
     "PriceSettings",
+    "PromotionSettings",
+    "ProtectedSettings",
     "ProviderSettings",
     "RateSettings",
     "Secret",

@@ -29,7 +29,7 @@ def load_config(path: str | os.PathLike[str], *, environ: Mapping[str, str] | No
     Raises:
         ConfigError: The file cannot be read, or does not hold a usable config; lists every problem.
     """
-    return parse_config(_read_text(Path(path)), source=str(path), environ=environ)
+    return parse_config(read_text(Path(path)), source=str(path), environ=environ)
 
 
 def parse_config(
@@ -86,7 +86,12 @@ def _not_a_mapping(document: Document) -> str:
     return document.origin.problem((), f"the top level is {seen}, not a mapping; begin with {start}")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a config file.
+
+    Raises:
+        ConfigError: It cannot be read, is larger than `MAX_FILE_BYTES`, or is not UTF-8.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)

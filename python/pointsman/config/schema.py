@@ -24,6 +24,7 @@ from pointsman.config.health import HealthSection, HealthSettings, RetrySection,
 from pointsman.config.keys import BudgetsSection, KeySection
 from pointsman.config.learning import LearningSection, LearningSettings
 from pointsman.config.problems import Origin
+from pointsman.config.promotion import PromotionSection
 from pointsman.config.providers import Providers
 from pointsman.config.settings import Settings, null_entries_to_empty
 from pointsman.config.signals import SignalSection
@@ -279,6 +280,11 @@ class Config(Settings):
         default=None,
         description="a mapping of budgets",
         examples=["{total: {usd: 500, period: month}}"],
+    )
+    promotion: PromotionSection = Field(
+        default=None,
+        description="a mapping of promotion settings",
+        examples=["{path: pointsman-policies}"],
     )
     learning: LearningSection = Field(
         default_factory=LearningSettings,

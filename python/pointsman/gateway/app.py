@@ -37,6 +37,7 @@ from pointsman.gateway.metrics import (
 )
 from pointsman.gateway.openapi import description_route
 from pointsman.gateway.plain import failed
+from pointsman.gateway.policies import PolicyWatch
 from pointsman.gateway.responses import ResponsesEndpoint
 from pointsman.gateway.trace import passing_on
 from pointsman.observe.logs import LogObserver
@@ -159,6 +160,7 @@ class _Life:
         self._router = router
         self._config = config
         self._guard = guard
+        self._policies = PolicyWatch(router)
         self._metrics = metrics_of(router)
         for observer in (self._metrics, OpenTelemetryObserver(), LogObserver()):
             router.add_observer(observer)
@@ -179,15 +181,18 @@ class _Life:
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         app.state.gateway.open()
         self._guard.start()
+        self._policies.start()
         try:
             yield {
                 "router": self._router,
                 "watcher": watcher,
                 "guard": self._guard,
+                "policies": self._policies,
                 "metrics": self._metrics,
                 "started_s": int(time.time()),
             }
         finally:
+            await self._policies.stop()
             await self._guard.stop()
             if watching:
                 watching.cancel()
@@ -199,6 +204,7 @@ class _Life:
         if registry.server != self._router.registry.server:
             _LOG.warning("server settings have changed; host, port and limits of the socket need a restart")
         await self._router.swap(registry)
+        await self._policies.follow()
         await self._guard.follow(registry.keys)
         _LOG.info("config %s is live: %d deployments", registry.catalog.version, len(registry.catalog))
 
@@ -253,7 +259,8 @@ async def _ready(request: Request) -> JSONResponse:
     catalog = request.state.router.registry.catalog
     watcher: ConfigWatcher | None = request.state.watcher
     guard: Guard = request.state.guard
-    problems = [*(watcher.last_error if watcher else []), *guard.problems]
+    of_policies: PolicyWatch = request.state.policies
+    problems = [*(watcher.last_error if watcher else []), *guard.problems, *of_policies.problems]
     return JSONResponse(
         {
             "status": "ready",

@@ -62,6 +62,7 @@ def standing(router: Router) -> dict[str, Any]:
         told["cache_evicted"], told["cache_events"] = stats.n_evicted, dict(router.cache.counts)
     if router.store is not None:
         told["store_events"] = dict(router.store.counts)
+    told |= router.promotions.standing()
     budgets = router.admission.standing()
     for name in ("limit_usd", "used_usd", "price"):
         told[f"budget_{name}"] = {(each["scope"], each["window"]): each[name] for each in budgets}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pointsman._native import Core
-    from pointsman.learning.known import Case, Key
+    from pointsman.learning.known import Case, Key, Known
 
 DEFAULT_NAME, DEFAULT_SOURCE = "feedback", "user"
 # Of two preferences that contradict each other the later one undoes the earlier.
@@ -58,6 +58,7 @@ class FeedbackDesk:
         core: Core,
         log: Callable[[dict[str, Any]], object],
         *,
+        graded: Callable[[Known, float], None] | None = None,
         arrivals: Arrivals | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -66,12 +67,14 @@ class FeedbackDesk:
         Args:
             core: What learns.
             log: Takes a row of the table `feedback`.
+            graded: Told of the first reward of each answer.
             arrivals: How often feedback comes.
             clock: Unix time, seconds.
         """
         self.arrivals = arrivals or Arrivals()
         self._core = core
         self._log = log
+        self._graded = graded
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -99,11 +102,14 @@ class FeedbackDesk:
             )
         with self._lock:
             is_first = key not in case.given
+            had_reward = case.reward is not None
             case.given[key] = (value, weight)
             reward = case.reward
             is_learned = (
                 reward is not None and not known.is_hit and self._teach(case, reward, key, is_first, now_s)
             )
+        if self._graded is not None and reward is not None and not had_reward:
+            self._graded(known, reward)
         self._log(_row(case, key, now_s, value=value, weight=weight))
         return FeedbackTaken(
             decision_id=known.decision_id,

@@ -38,6 +38,11 @@ class Known:
     predicted_quality: float | None
     decided_at_s: float
     is_hit: bool
+    policy: str
+    version: str
+    arm: str | None
+    session_id: str | None
+    cost_usd: float
 
     @property
     def slice(self) -> Hashable:
@@ -76,6 +81,11 @@ def known_of(served: Served) -> Known:
         predicted_quality=decision.predicted_quality if served.deployment == decision.deployment else None,
         decided_at_s=served.started_at_s,
         is_hit=served.cache.is_hit,
+        policy=served.policy,
+        version=policy_version(decision.policy_version),
+        arm=decision.arm,
+        session_id=served.request.constraints.session_id,
+        cost_usd=served.cost_usd,
     )
 
 
@@ -94,7 +104,22 @@ def known_of_row(row: Mapping[str, Any]) -> Known:
         predicted_quality=row["predicted_quality"] if row["deployment"] == row["chosen"] else None,
         decided_at_s=row["decided_at_s"],
         is_hit=row["cache_layer"] is not None,
+        policy=row["policy"],
+        version=policy_version(row["policy_version"]),
+        arm=row["arm"],
+        session_id=row["session_id"],
+        cost_usd=row["cost_usd"],
     )
+
+
+def policy_version(logged: str) -> str:
+    """The version of the policy's document in a decision's `policy_version`; empty if it names none.
+
+    Example:
+        >>> policy_version("default@1f0c9a2b+feasible-score-4"), policy_version("feasible-score-4")
+        ('default@1f0c9a2b', '')
+    """
+    return logged.rpartition("+")[0]
 
 
 @dataclass(slots=True)

@@ -12,17 +12,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from pointsman._native import off_policy
+from pointsman.learning.gate import NO_RULES, GateRows, GateRules
+from pointsman.learning.known import policy_version
 from pointsman.learning.redecide import Candidate, Prices, candidates, choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pointsman.registry import Policy
-
-PsiRow = tuple[float, float, float, float, float]
 
 
 @dataclass(slots=True)
@@ -33,13 +30,16 @@ class Replay:
         policy: What is replayed.
         prices: Other prices, if any.
         logged_policy: The policy of the log, by name; rows of others are left out. `None`: all rows.
-        margin: How much worse in quality the policy may be and still be promoted.
+        rules: What the policy must show to be promoted.
+        serving: Version of the policy that it is to take the place of; rows of its other versions are left
+            out. `None`: all rows.
     """
 
     policy: Policy
     prices: Prices | None = None
     logged_policy: str | None = None
-    margin: float = 0.0
+    rules: GateRules = NO_RULES
+    serving: str | None = None
     n: int = 0
     n_infeasible: int = 0
     n_changed: int = 0
@@ -50,12 +50,11 @@ class Replay:
     before: list[float] = field(default_factory=lambda: [0.0, 0.0])
     after: list[float] = field(default_factory=lambda: [0.0, 0.0])
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
-    quality_rows: list[PsiRow] = field(default_factory=list)
-    cost_rows: list[PsiRow] = field(default_factory=list)
+    graded: GateRows = field(default_factory=GateRows)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Decide one row again."""
-        if self.logged_policy is not None and row["policy"] != self.logged_policy:
+        if not self._is_asked_for(row):
             return
         self.n += 1
         listed = candidates(row["record"], self.prices)
@@ -72,6 +71,15 @@ class Replay:
             sums[0] += one.cost_usd
             sums[1] += one.quality
         self._weigh(row, listed, logged, chosen)
+
+    def _is_asked_for(self, row: Mapping[str, Any]) -> bool:
+        if self.logged_policy is not None and row["policy"] != self.logged_policy:
+            return False
+        if row.get("arm") == "pinned":  # the caller chose, no policy did
+            return False
+        version = policy_version(row.get("policy_version", ""))
+        # Logs of earlier releases name no version of the policy.
+        return self.serving is None or version in ("", self.serving)
 
     def _weigh(
         self, row: Mapping[str, Any], listed: list[Candidate], logged: Candidate, chosen: Candidate
@@ -93,11 +101,17 @@ class Replay:
         def logged_mean(name: str) -> float:
             return sum((one.propensity or 1.0) * float(getattr(one, name)) for one in drawn) / mass
 
-        self.quality_rows.append(
-            (weight, row["reward"], logged.quality, chosen.quality, logged_mean("quality"))
-        )
+        values = {name: float(getattr(chosen, name)) for name in ("quality", "cost_usd")}
+        logged_values = {name: logged_mean(name) for name in values}
+        if self.policy.version and policy_version(row.get("policy_version", "")) == self.policy.version:
+            # The very policy that logged draws as it drew.
+            weight, values = 1.0, logged_values
         cost_usd = row["cost_usd"] if self.prices is None else logged.cost_usd
-        self.cost_rows.append((weight, cost_usd, logged.cost_usd, chosen.cost_usd, logged_mean("cost_usd")))
+        self.graded.add(
+            row,
+            quality=(weight, row["reward"], logged.quality, values["quality"], logged_values["quality"]),
+            cost_usd=(weight, cost_usd, logged.cost_usd, values["cost_usd"], logged_values["cost_usd"]),
+        )
 
     def report(self) -> dict[str, Any]:
         """What changes, what it is predicted to cost and to be worth, and what the rewards say."""
@@ -122,19 +136,15 @@ class Replay:
             "n_unusable": self.n_unusable,
             "n_unsupported": self.n_unsupported,
         }
-        if not self.quality_rows:
+        if not self.graded:
             return {"disabled": "no graded decision: give feedback, or let signals grade", **counts}
-        if not self.is_explored:
+        if self.n_changed and not self.is_explored:
             return {
                 "disabled": "propensity 1: the log never explored; set `exploration: true` and "
                 "`min_propensity` in its policy, and log anew",
                 **counts,
             }
-        return {
-            **counts,
-            "quality": orjson.loads(off_policy(self.quality_rows, margin=self.margin)),
-            "cost_usd": orjson.loads(off_policy(self.cost_rows)),
-        }
+        return counts | self.graded.estimates(self.rules)
 
 
 def replay(
@@ -143,7 +153,8 @@ def replay(
     *,
     prices: Prices | None = None,
     logged_policy: str | None = None,
-    margin: float = 0.0,
+    rules: GateRules = NO_RULES,
+    serving: str | None = None,
 ) -> dict[str, Any]:
     """Decide a log again.
 
@@ -152,13 +163,14 @@ def replay(
         policy: Whose choices are asked for.
         prices: Other prices than the log's.
         logged_policy: Only rows that were decided under the policy of this name.
-        margin: How much worse in quality the policy may be and still be promoted.
+        rules: What the policy must show to be promoted.
+        serving: Only rows of this version of its policy, and those that name none.
 
     Returns:
         `n`, `n_infeasible`, `n_changed`, `moves`, `before` and `after` (mean predicted cost and quality),
-        `ope`: `quality` and `cost_usd` as `off_policy` reports them, or `disabled` with the reason.
+        `ope`: what `pointsman.learning.gate` says, or `disabled` with the reason.
     """
-    found = Replay(policy, prices, logged_policy, margin)
+    found = Replay(policy, prices, logged_policy, rules, serving)
     for row in rows:
         found.add(row)
     return found.report()

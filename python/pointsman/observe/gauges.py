@@ -27,6 +27,11 @@ _SAID: dict[str, tuple[type[CounterMetricFamily] | type[GaugeMetricFamily], str,
         ("scope", "window"),
     ),
     "budget_price": (GaugeMetricFamily, "How much more a dollar of it weighs.", ("scope", "window")),
+    "canary_share": (GaugeMetricFamily, "Share of a policy's sessions that its canary decides.", ("policy",)),
+    "canary_e_value": (GaugeMetricFamily, "Evidence that the canary is worse.", ("policy", "measure")),
+    "canary_sessions": (GaugeMetricFamily, "Sessions the canary is judged by.", ("policy", "arm")),
+    "shadow_requests": (CounterMetricFamily, "Requests a shadow was asked.", ("policy", "choice")),
+    "rollbacks": (CounterMetricFamily, "Canaries this process took back.", ("policy",)),
     "deployment_state": (GaugeMetricFamily, "1 for the state a deployment is in.", ("deployment", "state")),
 }
 

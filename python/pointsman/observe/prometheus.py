@@ -48,6 +48,8 @@ class PrometheusObserver:
         cache = served.cache
         with tallies.lock:
             count(tallies.requests, (*who, served.decision.strategy, served.error_code or "ok"))
+            outcome = "answered" if served.error_code is None else "failed"
+            count(tallies.arms, (served.policy, served.decision.arm or "main", outcome))
             for attempt in served.attempts:
                 count(tallies.attempts, (attempt.deployment, attempt.error_code or "ok"))
             count(tallies.cache, (cache.layer or ("off" if cache.reason == "off" else "miss"),))

@@ -75,6 +75,7 @@ class Tallies(Collector):
         cache: By layer.
         refused: By code.
         feedback: By outcome.
+        arms: By policy, arm and whether it was answered.
         answered: By model, deployment and provider.
         overhead: In seconds.
         baseline_usd: US dollars.
@@ -87,6 +88,7 @@ class Tallies(Collector):
         self.cache: dict[Labels, int] = {}
         self.refused: dict[Labels, int] = {}
         self.feedback: dict[Labels, int] = {}
+        self.arms: dict[Labels, int] = {}
         self.answered: dict[Labels, AnsweredTally] = {}
         self.overhead = Buckets(OVERHEAD_S)
         self.baseline_usd = 0.0
@@ -115,6 +117,8 @@ class Tallies(Collector):
         yield _counter("cache_requests", "Requests by what the cache did.", ("layer",), self.cache)
         yield _counter("refused_requests", "Requests refused before a decision.", ("code",), self.refused)
         yield _counter("feedback", "Feedback, by whether it was taken.", ("outcome",), self.feedback)
+        labels = ("policy", "arm", "outcome")
+        yield _counter("policy_requests", "Requests by the version that decided.", labels, self.arms)
         said = "What the baseline would have cost for the same tokens, US dollars."
         yield _counter("baseline_cost_usd", said, (), {(): self.baseline_usd})
 

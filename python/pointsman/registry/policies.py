@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pointsman.types import NO_CONSTRAINTS, NO_PREFERENCES, Budget, Constraints, ProviderPreferences
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from pointsman.config import Config, PolicySettings, PreferenceSettings
-    from pointsman.types import CacheMode
+    from pointsman.types import Arm, CacheMode
 
 DEFAULT_POLICY = "default"
 
@@ -34,6 +35,8 @@ class Policy:
         is_tolerance_default: Whether `constraints.quality_tolerance` stands for none given, widened by a
             budget: a request's floor takes its place.
         hedge_tools: Whether requests with tools may be asked twice, as their tools have no side effects.
+        version: Name of its document (`pointsman.registry.policy_set`).
+        arm: Which of the policy's versions it is.
     """
 
     name: str
@@ -47,12 +50,30 @@ class Policy:
     hedge: bool = False
     hedge_tools: bool = False
     is_tolerance_default: bool = False
+    version: str = ""
+    arm: Arm = "main"
 
 
 def build_policies(config: Config) -> dict[str, Policy]:
     """Policies by name; `default` is always there, empty if the config has none."""
     configured = {name: _policy(name, settings) for name, settings in config.policies.items()}
     return {DEFAULT_POLICY: Policy(name=DEFAULT_POLICY)} | configured
+
+
+def document_of(settings: PolicySettings | None) -> dict[str, Any]:
+    """A policy as a config has it, without what is left at its default; `None`: nothing is said of it."""
+    return {} if settings is None else settings.model_dump(mode="json", exclude_defaults=True)
+
+
+def policy_of(name: str, document: Mapping[str, Any]) -> Policy:
+    """The policy of a document that was checked when it was kept.
+
+    Raises:
+        pydantic.ValidationError: It is of another release.
+    """
+    from pointsman.config import PolicySettings
+
+    return _policy(name, PolicySettings.model_validate(document))
 
 
 def _policy(name: str, settings: PolicySettings) -> Policy:

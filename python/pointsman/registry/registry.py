@@ -11,12 +11,14 @@ import orjson
 from pointsman._native import Catalog
 from pointsman.errors import ConfigError, InvalidInput
 from pointsman.registry.adapters import provider_settings
+from pointsman.registry.arms import build_arms
 from pointsman.registry.document import (
     build_catalog_document,
     embedding_catalog_document,
     embedding_prices,
 )
-from pointsman.registry.policies import Policy, build_policies
+from pointsman.registry.policy_folder import policy_folder
+from pointsman.registry.policy_set import PolicySet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
         DeploymentSettings,
         KeySettings,
         LearningSettings,
+        PromotionSettings,
         ServerSettings,
         SignalSettings,
         StoreSettings,
     )
     from pointsman.providers import ProviderSettings
+    from pointsman.registry.arms import PolicyArms
+    from pointsman.registry.policies import Policy
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -43,7 +48,7 @@ class Registry:
         config: What it was made of.
         catalog: What the core decides on.
         providers: Settings of each provider's adapter, in the config's order.
-        policies: By name; `default` is always there.
+        arms: Each policy's versions by its name; `default` is always there.
         max_output_tokens: The most tokens each model can write; `None`: unknown.
         embedding_catalog: The deployments of embedding models; `None`: there are none.
         embedding_prices: Nano-dollars per 1M input tokens of each deployment of an embedding model, by name.
@@ -52,7 +57,7 @@ class Registry:
     config: Config
     catalog: Catalog
     providers: tuple[ProviderSettings, ...]
-    policies: Mapping[str, Policy]
+    arms: Mapping[str, PolicyArms]
     max_output_tokens: Mapping[str, int | None] = field(default_factory=dict)
     embedding_prices: Mapping[str, int] = field(default_factory=dict)
     embedding_catalog: Catalog | None = None
@@ -60,6 +65,16 @@ class Registry:
     def __repr__(self) -> str:
         source, n_deployments = self.config.origin.source, len(self.catalog)
         return f"Registry({source!r}, {n_deployments} deployments, {self.catalog.version})"
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """What serves of each policy, by name."""
+        return MappingProxyType({name: arms.main for name, arms in self.arms.items()})
+
+    @property
+    def promotion(self) -> PromotionSettings | None:
+        """Where versions of policies are kept; `None`: the config's own serve."""
+        return self.config.promotion
 
     @property
     def server(self) -> ServerSettings:
@@ -114,6 +129,7 @@ def registry_from_config(config: Config) -> Registry:
         ConfigError: A price or context window is nowhere to be found, or the core refuses the catalog.
     """
     document, embedding = build_catalog_document(config), embedding_catalog_document(config)
+    folder = policy_folder(config.promotion)
     try:
         catalog = Catalog.from_json(orjson.dumps(document))
         embedding_catalog = Catalog.from_json(orjson.dumps(embedding)) if embedding else None
@@ -123,7 +139,7 @@ def registry_from_config(config: Config) -> Registry:
         config=config,
         catalog=catalog,
         providers=provider_settings(config),
-        policies=MappingProxyType(build_policies(config)),
+        arms=MappingProxyType(build_arms(config, folder.load() if folder else PolicySet())),
         max_output_tokens={model["name"]: model["max_output_tokens"] for model in document["models"]},
         embedding_prices=MappingProxyType(embedding_prices(config)),
         embedding_catalog=embedding_catalog,

@@ -79,14 +79,16 @@ class Asked:
         body: The body to send on.
         n_tokens: The most tokens its input can have.
         key: The key it came with.
-        policy: None is named; that of all.
+        policy_name: None is named; that of all.
+        shadow: No policy chooses a model that embeds, so none has a shadow.
     """
 
     request: Request
     body: dict[str, Any]
     n_tokens: int
     key: Key | None
-    policy: str = "default"
+    policy_name: str = "default"
+    shadow: None = None
 
     @property
     def key_id(self) -> str | None:
@@ -213,6 +215,7 @@ def _read(wiring: Wiring, body: Any, key: Key | None) -> Asked:
         max_output_tokens=1,
         allowed_models=(model,),
         tenant=key.tenant if key else None,
+        arm="pinned",
     )
     sent = {name: value for name, value in body.items() if value is not None}
     return Asked(request, sent, _most_tokens(texts), key)

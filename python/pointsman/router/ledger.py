@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pointsman.learning.known import Known
     from pointsman.registry import Registry
     from pointsman.router.learned import Learns
+    from pointsman.router.promotions import Promotions
     from pointsman.store.store import DecisionStore
     from pointsman.types import Outcome, Served
 
@@ -31,6 +32,8 @@ _LOG = logging.getLogger("pointsman.store")
 # How long a reader of the log waits for what is on its way there.
 _FLUSH_WITHIN_S = 2.0
 _MAX_EARLY = 4_096
+# Of errors that tell something of the policy that led there.
+_AT_FAULT = ("provider_", "pointsman_")
 
 
 class Ledger:
@@ -40,12 +43,19 @@ class Ledger:
         store: The decision log; `None`: the config has none.
     """
 
-    def __init__(self, core: Core, registry: Registry, learners: Mapping[str, Learns] | None = None) -> None:
+    def __init__(
+        self,
+        core: Core,
+        registry: Registry,
+        promotions: Promotions,
+        learners: Mapping[str, Learns] | None = None,
+    ) -> None:
         """Open what the config names, and load what was learned.
 
         Args:
             core: Decides, and learns what came of it.
             registry: What is routed to.
+            promotions: Is told what answers were worth.
             learners: What others learn is kept with what the core does, by a name each.
 
         Raises:
@@ -58,7 +68,8 @@ class Ledger:
         self._learned = _learned(self._knowledge, registry.learning, self.store)
         self._recent = RecentCases()
         self._early: dict[str, list[Outcome]] = {}
-        self._desk = FeedbackDesk(core, self._log_feedback)
+        self._promotions = promotions
+        self._desk = FeedbackDesk(core, self._log_feedback, graded=promotions.graded)
 
     # ---- watching
 
@@ -72,6 +83,8 @@ class Ledger:
         known = known_of(served)
         self._recent.add(known)
         self._desk.arrivals.decided(known.slice, known.decided_at_s)
+        if served.error_code is None or served.error_code.startswith(_AT_FAULT):
+            self._promotions.answered(known, is_answered=served.error_code is None)
         if self.store is not None:
             self.store.log(served)
             for outcome in self._early.pop(known.decision_id, ()):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pointsman._native import Decision
     from pointsman.router.embeddings import Embedding
     from pointsman.router.request import ChatRequest
-    from pointsman.types import Attempt, Completion, Observer, Request
+    from pointsman.types import Attempt, Completion, Observer, Request, Shadow
 
 _LOG = logging.getLogger("pointsman.router")
 
@@ -32,8 +32,12 @@ class Asked(Protocol):
         """As OpenAI has it, without the fields that are ours."""
 
     @property
-    def policy(self) -> str:
+    def policy_name(self) -> str:
         """Name of the policy it was read under."""
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """What another version of the policy is to be asked once the answer has left."""
 
     @property
     def key_id(self) -> str | None:
@@ -160,7 +164,8 @@ def _served(
         decision=decision,
         request=asked.request,
         body=asked.body,
-        policy=asked.policy,
+        policy=asked.policy_name,
+        shadow=asked.shadow,
         is_stream=asked.request.stream,
         started_at_s=time() - elapsed_s,
         key_id=asked.key_id,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pointsman.execution.cascade import HeldStream
     from pointsman.execution.direct import AnswerStream, Attempts, Target
     from pointsman.providers.provider import ProviderReply
-    from pointsman.registry import Policy
     from pointsman.router.admission import Admitted
     from pointsman.router.learned import Learns
     from pointsman.router.request import ChatRequest
@@ -65,14 +64,13 @@ class Plans:
         self.rewards: RewardObserver | None = None
         self._hedges = HedgeBudget()
 
-    def planned(
-        self, decision: Decision, chat: ChatRequest, policy: Policy | None, wiring: Wiring
-    ) -> Decision:
+    def planned(self, decision: Decision, chat: ChatRequest, wiring: Wiring) -> Decision:
         """The decision with the plan that the request's strategy and its policy allow."""
+        policy = chat.policy
         strategy = chat.request.constraints.strategy
         explores = chat.request.constraints.exploration
         # A draw must be carried out as drawn, or its propensity on record is wrong.
-        by_itself = strategy == "auto" and not explores and policy is not None and policy.cascade
+        by_itself = strategy == "auto" and not explores and policy.cascade
         may_cascade = strategy == "cascade" or by_itself
         if may_cascade and chat.request.n_choices == 1:
             names = _verifiers_of(chat, decision)
@@ -81,8 +79,8 @@ class Plans:
             planned = self.planner.plan(decision, verifiers=names, is_forced=strategy == "cascade")
             if planned is not None:
                 return planned
-        may_hedge = strategy == "race" or (strategy == "auto" and policy is not None and policy.hedge)
-        if may_hedge and _is_idempotent(chat, policy):
+        may_hedge = strategy == "race" or (strategy == "auto" and policy.hedge)
+        if may_hedge and _is_idempotent(chat):
             return _raced(decision, chat)
         return decision
 
@@ -133,8 +131,7 @@ class Plans:
         steps, spare = _steps_of(admitted, decision)
         if decision.strategy == "cascade" and len(steps) > 1:
             judge = StepJudge(self.planner, wiring, chat, decision, self.rewards)
-            policy = wiring.registry.policies.get(chat.policy)
-            max_chunks = policy.cascade_buffer_tokens if policy is not None else None
+            max_chunks = chat.policy.cascade_buffer_tokens
             return await cascade.open_stream(steps, spare, judge, attempts, discarded, max_chunks=max_chunks)
         if decision.strategy == "race" and len(steps) == 2:
             entrants = self._entrants(decision, steps, spare)
@@ -284,13 +281,13 @@ def _gives_logprobs(wiring: Wiring, model: str) -> bool:
     return settings is not None and "logprobs" in (settings.capabilities or ())
 
 
-def _is_idempotent(chat: ChatRequest, policy: Policy | None) -> bool:
+def _is_idempotent(chat: ChatRequest) -> bool:
     """Whether asking twice does no more than asking once."""
     body = chat.body
     if body.get("store") or body.get("web_search_options"):
         return False
     has_tools = bool(chat.request.tools or body.get("functions"))
-    return not has_tools or (policy is not None and policy.hedge_tools)
+    return not has_tools or chat.policy.hedge_tools
 
 
 def _raced(decision: Decision, chat: ChatRequest) -> Decision:

@@ -6,10 +6,12 @@ arguments), so both mean the same by every field.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import RequestError
+from pointsman.registry.policies import DEFAULT_POLICY
 from pointsman.router.block import BLOCK_FIELDS, constrained, read_block, read_preferences
 from pointsman.router.cache_wishes import NO_WISHES, CacheWishes, cache_wishes
 from pointsman.router.fields import boolean, integer, kind, mapping, mappings, names, nearest, one_of
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 
     from pointsman.keys import Key
     from pointsman.registry import Policy
+    from pointsman.types import Shadow
 
 AUTO = "auto"
+_NAMED = "auto:"
 
 # Fields of the body that are ours (or OpenRouter's routing fields): read here, never passed on.
 ROUTING_FIELDS = frozenset({"pointsman", "models", "provider"})
@@ -44,26 +48,52 @@ CHAT_PARAMETERS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """What says which version of which policy a request is read under.
+
+    Attributes:
+        policy: Name of the policy; of a pinned model `default`, whose limits hold for it.
+        is_pinned: Whether the caller named the model, so that no policy chooses.
+        session_id: The conversation it belongs to, if it says.
+        tenant: Who asks, where a gateway serves several.
+    """
+
+    policy: str
+    is_pinned: bool = False
+    session_id: str | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A chat request, understood.
 
     Attributes:
         request: What the core decides on.
         body: What is sent upstream, but for `model` and the stream options the adapter sets.
-        policy: Name of the policy it was read under.
+        policy: The policy it was read under.
         explain: Whether the answer carries `pointsman_metadata`.
         wants_usage: Whether the caller asked for the usage chunk of a stream.
         cache: What the cache may do for it.
         key: The key it came with; `None`: without one.
+        shadow: What another version of the policy is to be asked once the answer has left.
+        under: What the core would decide on under another policy; raises `RequestError`.
     """
 
     request: Request
     body: dict[str, Any]
-    policy: str
+    policy: Policy
     explain: bool
     wants_usage: bool
     cache: CacheWishes = NO_WISHES
     key: Key | None = None
+    shadow: Shadow | None = None
+    under: Callable[[Policy], Request] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def policy_name(self) -> str:
+        """Name of the policy it was read under."""
+        return self.policy.name
 
     @property
     def key_id(self) -> str | None:
@@ -74,7 +104,7 @@ class ChatRequest:
     def parse(
         body: Any,
         headers: Mapping[str, str],
-        resolve_policy: Callable[[str], Policy],
+        resolve_policy: Callable[[Asking], Policy],
         *,
         cache_control: str = "",
         key: Key | None = None,
@@ -84,7 +114,7 @@ class ChatRequest:
         Args:
             body: The decoded JSON body.
             headers: The `x-pointsman-*` request headers, names lower-case and without that prefix.
-            resolve_policy: Gives the policy of a name, or raises `RequestError`.
+            resolve_policy: Gives the policy that a request is read under, or raises `RequestError`.
             cache_control: Value of the `Cache-Control` header, if there is one.
             key: The key it came with: its tenant asks, and only its models may answer.
 
@@ -94,37 +124,52 @@ class ChatRequest:
         if not isinstance(body, dict):
             raise RequestError(f"the body must be a JSON object, got {kind(body)}")
         model = _required_model(body)
-        policy_name = _policy_name(model)
-        policy = resolve_policy(policy_name)
         block = read_block(body.get("pointsman"), headers)
         if isinstance(group := body.get("prompt_cache_key"), str) and group:
             # What OpenAI's clients group their prompts by names a session as well as any.
             block.setdefault("session_id", group)
-        request = Request(
-            messages=_messages(body),
-            tools=mappings(body, "tools") or (),
-            response_format=mapping(body, "response_format"),
-            max_output_tokens=_max_output_tokens(body),
-            n_choices=integer(body, "n", at_least=1) or 1,
-            stream=boolean(body, "stream"),
-            service_tier=_service_tier(body),
-            parameters=_parameters(body),
-            allowed_models=_allowed_models(model, body, policy, key),
-            permitted_models=key.models if key else None,
+        asking = Asking(
+            policy=_policy_name(model),
+            is_pinned=not is_auto(model),
+            session_id=block.get("session_id"),
             tenant=key.tenant if key else None,
-            constraints=constrained(policy, block),
-            preferences=read_preferences(body.get("provider"), policy.preferences),
         )
+        policy = resolve_policy(asking)
+        under = partial(_request, body, block, model, key)
         stream_options = mapping(body, "stream_options") or {}
         return ChatRequest(
-            request=request,
+            request=under(policy),
             body={name: value for name, value in body.items() if name not in ROUTING_FIELDS},
-            policy=policy_name,
+            policy=policy,
             explain=bool(block.get("explain", False)),
             wants_usage=bool(stream_options.get("include_usage", False)),
             cache=cache_wishes(policy.cache, block.get("cache"), cache_control),
             key=key,
+            under=under,
         )
+
+
+def _request(
+    body: dict[str, Any], block: dict[str, Any], model: str, key: Key | None, policy: Policy
+) -> Request:
+    """What a body asks under a policy."""
+    return Request(
+        messages=_messages(body),
+        tools=mappings(body, "tools") or (),
+        response_format=mapping(body, "response_format"),
+        max_output_tokens=_max_output_tokens(body),
+        n_choices=integer(body, "n", at_least=1) or 1,
+        stream=boolean(body, "stream"),
+        service_tier=_service_tier(body),
+        parameters=_parameters(body),
+        allowed_models=_allowed_models(model, body, policy, key),
+        permitted_models=key.models if key else None,
+        tenant=key.tenant if key else None,
+        policy_version=policy.version or None,
+        arm=policy.arm,
+        constraints=constrained(policy, block),
+        preferences=read_preferences(body.get("provider"), policy.preferences),
+    )
 
 
 def chat_body(messages: Any, model: str, stream: bool, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -181,10 +226,13 @@ def _required_model(body: dict[str, Any]) -> str:
     return model
 
 
+def is_auto(model: str) -> bool:
+    """Whether a policy is to choose, and not the caller."""
+    return model == AUTO or model.startswith(_NAMED)
+
+
 def _policy_name(model: str) -> str:
-    if model.startswith("auto:"):
-        return model.removeprefix("auto:")
-    return "default"
+    return model.removeprefix(_NAMED) if model.startswith(_NAMED) else DEFAULT_POLICY
 
 
 def _allowed_models(
@@ -194,9 +242,9 @@ def _allowed_models(
     if key is not None and key.models is not None:
         for name in models or ():
             check_permitted(name, "models", key.models)
-        if model != AUTO and not model.startswith("auto:"):
+        if not is_auto(model):
             check_permitted(model, "model", key.models)
-    if model == AUTO or model.startswith("auto:"):
+    if is_auto(model):
         return models if models is not None else policy.allowed_models
     return (model, *(name for name in models or () if name != model))
 

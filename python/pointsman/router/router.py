@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
+from anyio import to_thread
 
 from pointsman._native import Core
-from pointsman.errors import RequestError, UnknownName
+from pointsman.errors import NoFeasibleDeployment, RequestError, UnknownName
 from pointsman.execution.direct import within
 from pointsman.execution.dispatch import Dispatch
 from pointsman.providers import build_provider
@@ -33,7 +35,8 @@ from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
 from pointsman.router.parts import configure, load_registry, unknown_name
 from pointsman.router.plans import Plans, fail
-from pointsman.router.request import ChatRequest, chat_body
+from pointsman.router.promotions import Promotions
+from pointsman.router.request import Asking, ChatRequest, chat_body
 from pointsman.router.rewards import RewardObserver, rewarding
 from pointsman.router.stream import CompletionStream
 from pointsman.router.wiring import (
@@ -106,8 +109,9 @@ class Router:
         self._admission = Admission(registry, clock=clock)
         self._observers = Observers()
         self._embedder = Embedder(registry, self._admission, self._observers, clock)
+        self._promotions = Promotions(self._core, registry, clock)
         self._plans = Plans()
-        self._ledger = Ledger(self._core, registry, self._plans.learners())
+        self._ledger = Ledger(self._core, registry, self._promotions, self._plans.learners())
         self._observers.add(self._ledger)
         self._signals: RewardObserver | None = None
         self._use_signals(registry.signals)
@@ -151,7 +155,9 @@ class Router:
     ) -> ChatRequest:
         """Read a key's OpenAI chat body and `x-pointsman-*` headers (names without that prefix)."""
         policy = partial(self._policy, key=key)
-        return ChatRequest.parse(body, headers, policy, cache_control=cache_control, key=key)
+        chat = ChatRequest.parse(body, headers, policy, cache_control=cache_control, key=key)
+        shadow = self._promotions.shadow_of(chat)
+        return chat if shadow is None else replace(chat, shadow=shadow)
 
     def decide_request(self, chat: ChatRequest) -> Decision:
         """Decide a parsed request now; errors as `decide`."""
@@ -168,8 +174,10 @@ class Router:
             decision = self._core.decide(chat.request, now_s=self._clock(), seed=random.getrandbits(64))
         except UnknownName as error:
             raise unknown_name(str(error.args[0])) from None
-        policy = self._wirings.now.registry.policies.get(chat.policy)
-        return self._plans.planned(decision, chat, policy, self._wirings.now)
+        except NoFeasibleDeployment:
+            self._promotions.infeasible(chat)
+            raise
+        return self._plans.planned(decision, chat, self._wirings.now)
 
     # ---- answering
 
@@ -372,6 +380,11 @@ class Router:
     # ---- limits
 
     @property
+    def promotions(self) -> Promotions:
+        """Which version of each policy decides, and how their canaries stand."""
+        return self._promotions
+
+    @property
     def admission(self) -> Admission:
         """What requests may cost, and how many there may be."""
         return self._admission
@@ -509,11 +522,17 @@ class Router:
         self._admission.swap(registry)
         configure(self._dispatch, registry)
         self._embedder.swap(registry)
+        self._promotions.follow(registry)
         await self._wirings.swap(wiring)
         if registry.cache != old.registry.cache:
             await self._caching.swap(registry.cache)
         await self._ledger.swap(registry)
         self._use_signals(registry.signals)
+
+    def follow_policies(self, registry: Registry) -> None:
+        """Let other versions of the policies decide from now on; `registry` differs in nothing else."""
+        self._promotions.follow(registry)
+        self._wirings.now.registry = registry
 
     async def aclose(self) -> None:
         """Close every provider's idle connections and take no more requests; those under way may finish."""
@@ -522,6 +541,7 @@ class Router:
             await self._signals.aclose()
         await self._caching.aclose()
         await self._ledger.aclose()
+        await to_thread.run_sync(self._promotions.close)
         self._admission.close()
         await self._wirings.aclose()
 
@@ -535,20 +555,21 @@ class Router:
 
     # ---- inside
 
-    def _policy(self, name: str, key: Key | None) -> Policy:
-        policies = self._wirings.now.registry.policies
-        if name not in policies:
+    def _policy(self, asking: Asking, key: Key | None) -> Policy:
+        try:
+            policy = self._promotions.resolve(asking)
+        except KeyError:
+            known = self._wirings.now.registry.arms
             raise RequestError(
-                f"unknown policy {name!r}{nearest(name, policies)}",
+                f"unknown policy {asking.policy!r}{nearest(asking.policy, known)}",
                 code="policy_not_found",
                 param="model",
                 status=404,
-            )
-        return self._admission.priced(self._budgets.priced(policies[name]), key)
+            ) from None
+        return self._admission.priced(self._budgets.priced(policy), key)
 
     def _learner(self, chat: ChatRequest, decision: Decision) -> Learner:
-        policy = self._wirings.now.registry.policies.get(chat.policy)
-        pacers = self._budgets.pacers(policy) if policy is not None and policy.budgets else ()
+        pacers = self._budgets.pacers(chat.policy) if chat.policy.budgets else ()
         return Learner(self._core, chat.request, decision, self._clock, pacers)
 
     def _build(

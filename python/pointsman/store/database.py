@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from pointsman.errors import ConfigError
-from pointsman.store.tables import METADATA, VERSION
+from pointsman.store.tables import DECISIONS, METADATA, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,14 @@ def _create_tables(connection: sa.Connection) -> None:
     METADATA.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_create_tables,)
+def _tell_versions_apart(connection: sa.Connection) -> None:
+    have = {column["name"] for column in sa.inspect(connection).get_columns(DECISIONS.name)}
+    for name in ("arm", "shadow"):
+        if name not in have:
+            connection.exec_driver_sql(f"ALTER TABLE decisions ADD COLUMN {name} TEXT")
+
+
+MIGRATIONS: tuple[Callable[[sa.Connection], None], ...] = (_create_tables, _tell_versions_apart)
 """Number n (from 1) takes a schema of version n - 1 to version n. Never change one that was released."""
 
 

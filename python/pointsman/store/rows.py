@@ -10,6 +10,7 @@
 | `key_id` | text? | id of the key it came with |
 | `policy` | text | name of the policy it was read under |
 | `policy_version`, `config_version` | text | versions of the deciding policy and of the catalog |
+| `arm` | text? | version of the policy: `main`, `canary`; `pinned`: the caller named the model |
 | `strategy` | text | `direct`, `cascade`, `race`, `batch`, or `cache`: a kept answer |
 | `chosen` | text | deployment the policy chose: `propensity` and the predictions are this one's |
 | `propensity` | float | probability with which it was chosen, in (0, 1] |
@@ -36,6 +37,7 @@
 | `error_code` | text? | code the caller saw; null: a good answer |
 | `is_cut` | bool | whether the answer ended early |
 | `reward` | float? | mean of its feedback so far, by weight, in [0, 1]; null: none |
+| `shadow` | object? | what the policy's shadow would have chosen, as `ShadowTask.choice` |
 | `record` | object | the whole Decision of the HTTP contract, candidates included |
 | `prompt` | object? | `messages`, `tools`, `response_format`, with `prompts: full` |
 | `answer` | object? | OpenAI's chat completion, with `prompts: full` |
@@ -65,8 +67,9 @@ _PROMPT_FIELDS = ("messages", "tools", "response_format")
 _HASHED_FIELDS = ("messages", "tools")
 _MAX_INT = 2**53
 _DECIDED = (
-    "decision_id policy_version config_version strategy propensity domain complexity structure latency_class "
-    "features predicted_quality predicted_cost_usd predicted_latency_p95_ms predicted_ttft_p95_ms"
+    "decision_id policy_version arm config_version strategy propensity domain complexity structure "
+    "latency_class features predicted_quality predicted_cost_usd predicted_latency_p95_ms "
+    "predicted_ttft_p95_ms"
 ).split()
 _SERVED = (
     "key_id policy is_stream deployment model provider cost_usd baseline_cost_usd latency_ms ttft_ms "
@@ -76,7 +79,7 @@ _COUNTS = (
     "n_input_tokens n_cached_input_tokens n_cache_write_tokens n_output_tokens n_reasoning_tokens".split()
 )
 _NO_USAGE = dict.fromkeys((*_COUNTS, "is_usage_estimated"))
-_JSON_COLUMNS = ("record", "prompt", "answer", "tags", "attempts")
+_JSON_COLUMNS = ("record", "prompt", "answer", "tags", "attempts", "shadow")
 
 
 def decision_row(served: Served, prompts: Prompts = "hash") -> Row:
@@ -101,6 +104,7 @@ def decision_row(served: Served, prompts: Prompts = "hash") -> Row:
         "attempts": orjson.dumps([asdict(attempt) for attempt in served.attempts]).decode(),
         "cache_layer": served.cache.layer,
         "reward": None,
+        "shadow": _shadow(served),
         "record": decision.to_json(served.overhead_us),
         "prompt_hash": None if prompts == "off" else prompt_hash(served.body),
         "prompt": _dumped(_only(served.body, _PROMPT_FIELDS)) if prompts == "full" else None,
@@ -160,6 +164,12 @@ def decision_rows(
         from pointsman.store.reader import read_log as read
     for row in read(str(source), since_s=since_s, until_s=until_s, tenant=tenant, model=model):
         yield readable(row)
+
+
+def _shadow(served: Served) -> str | None:
+    if served.shadow is None:
+        return None
+    return orjson.dumps(served.shadow.choice(served.decision, served.started_at_s)).decode()
 
 
 def _usage(usage: Usage | None) -> Row:
