@@ -9,6 +9,7 @@ import pytest
 
 from pointsman import NoFeasibleDeployment, Router
 from pointsman.errors import ProviderError
+from pointsman.observe.prometheus import PrometheusObserver
 from pointsman.providers.scripted import Answer, Failure, ScriptedProvider
 from pointsman.registry.arms import place_of
 from pointsman.registry.policy_folder import PolicyFolder
@@ -214,6 +215,36 @@ async def test_a_session_counts_once_however_often_it_is_graded(folder):
         assert sum(router.promotions.standing()["canary_sessions"].values()) == 1
 
 
+async def test_metrics_tell_the_arms_apart_by_a_closed_set_of_labels(folder):
+    version = place(folder, "canary", WORSE, 0.5)
+    metrics = PrometheusObserver(dict)
+    async with router_of(folder) as router:
+        router.add_observer(metrics)
+        canary = next(f"s{i}" for i in range(50) if place_of(version, None, f"s{i}") < 0.5)
+        main = next(f"s{i}" for i in range(50) if place_of(version, None, f"s{i}") >= 0.5)
+        for session, model in ((canary, "auto"), (main, "auto"), (main, "auto"), (main, "nano")):
+            await router.complete("Hello", session_id=session, model=model)
+    told = metrics.render("")[0].decode()
+    for arm, n in (("canary", 1.0), ("main", 2.0), ("pinned", 1.0)):
+        labels = f'arm="{arm}",outcome="answered",policy="default"'
+        assert f"pointsman_policy_requests_total{{{labels}}} {n}" in told
+    assert version not in told
+
+
+async def test_what_signals_said_first_does_not_hide_what_people_say(folder):
+    place(folder, "canary", WORSE, 0.5)
+    async with router_of(folder, signals={"retry_window_s": 0}) as router:
+        for index in range(120):
+            answer = await router.complete("What is the capital of Norway?", session_id=f"s{index}")
+            await router.signals.settle()
+            await router.feedback(answer.decision.decision_id, answer.model != "nano", name="thumbs")
+        router.promotions.settle()
+    event = folder.load().events[-1]
+    assert event["why"].startswith("found worse by worth: 0.000")
+    assert sum(event["live"]["signals"]["n"]) > 0
+    assert not event["live"]["signals"]["is_worse"]
+
+
 # ---- the shadow
 
 
@@ -274,7 +305,9 @@ def is_taken_back(tmp_path, seed, quality, n=400):
         unit = f"{seed}-{index}"
         arm = "canary" if place_of("default@2", None, unit) < RULES.share else "main"
         is_good = draws.random() < quality[arm]
-        if running.graded(unit, arm, float(is_good), 0.001, 0.0) or running.answered(unit, arm, True, 0.0):
+        grade = float(is_good)
+        told = [running.graded(measure, unit, arm, grade, 0.001, 0.0) for measure in ("worth", "signals")]
+        if running.answered(unit, arm, True, 0.0) or any(told):
             return True
     return False
 

@@ -243,7 +243,8 @@ def _show(told: dict[str, Any]) -> None:
 
 def live_line(live: dict[str, Any]) -> str:
     """What a canary showed so far, in words."""
-    return "live: " + "; ".join(_measure_words(name, live[name]) for name in ("worth", "answers"))
+    seen = [name for name in ("worth", "signals", "answers") if any(live[name]["n"])]
+    return "live: " + ("; ".join(_measure_words(name, live[name]) for name in seen) or "nothing yet")
 
 
 def _measure_words(name: str, found: dict[str, Any]) -> str:

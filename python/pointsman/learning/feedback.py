@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pointsman.learning.known import Case, Key, Known
 
 DEFAULT_NAME, DEFAULT_SOURCE = "feedback", "user"
+SIGNALS_NAME = "signals"
+"""Name of what verifiers say of an answer."""
 # Of two preferences that contradict each other the later one undoes the earlier.
 _UNDOING = 2.0
 
@@ -58,7 +60,7 @@ class FeedbackDesk:
         core: Core,
         log: Callable[[dict[str, Any]], object],
         *,
-        graded: Callable[[Known, float], None] | None = None,
+        graded: Callable[[Known, float, str], None] | None = None,
         arrivals: Arrivals | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -67,7 +69,7 @@ class FeedbackDesk:
         Args:
             core: What learns.
             log: Takes a row of the table `feedback`.
-            graded: Told of the first reward of each answer.
+            graded: Told of each grade that is the first of its name and source, and its name.
             arrivals: How often feedback comes.
             clock: Unix time, seconds.
         """
@@ -102,14 +104,13 @@ class FeedbackDesk:
             )
         with self._lock:
             is_first = key not in case.given
-            had_reward = case.reward is not None
             case.given[key] = (value, weight)
             reward = case.reward
             is_learned = (
                 reward is not None and not known.is_hit and self._teach(case, reward, key, is_first, now_s)
             )
-        if self._graded is not None and reward is not None and not had_reward:
-            self._graded(known, reward)
+        if self._graded is not None and is_first and weight > 0:
+            self._graded(known, value, name)
         self._log(_row(case, key, now_s, value=value, weight=weight))
         return FeedbackTaken(
             decision_id=known.decision_id,

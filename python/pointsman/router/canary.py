@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pointsman.registry import Registry
 
 _LOG = logging.getLogger("pointsman.promotion")
-Measure = Literal["worth", "answers"]
-_MEASURES: tuple[Measure, ...] = ("worth", "answers")
+Measure = Literal["worth", "signals", "answers"]
+MEASURES: tuple[Measure, ...] = ("worth", "signals", "answers")
 # Sessions that are remembered as counted; a longer canary may count one a second time, days later.
 _MOST_SEEN = 200_000
 
@@ -85,9 +85,10 @@ def rules_of(registry: Registry, policy: str) -> CanaryRules | None:
 class RunningCanary:
     """A canary's tests. Thread-safe.
 
-    Two are run, each at half of alpha: `worth`, of answers that were graded, and `answers`, whether there was
-    one at all, which needs no grades. Of a session the first outcome counts, and no other: which version
-    decides it was drawn once, so its outcomes are not independent. What is seen is kept in a file.
+    Three are run, each at a third of alpha: `worth`, of what people and graders say of answers; `signals`, of
+    what verifiers say, which comes first and sees less; `answers`, whether there was one at all. Of a session
+    the first outcome counts, and no other: which version decides it was drawn once, so its outcomes are not
+    independent. What is seen is kept in a file.
 
     Attributes:
         rules: What it is judged by.
@@ -106,9 +107,11 @@ class RunningCanary:
         self.tests = _loaded(file, rules) or _fresh(rules)
         self.is_over = any(test.is_alarmed for test in self.tests.values())
 
-    def graded(self, unit: str, arm: str, reward: float, cost_usd: float, now_s: float) -> bool:
+    def graded(
+        self, measure: Measure, unit: str, arm: str, reward: float, cost_usd: float, now_s: float
+    ) -> bool:
         """Take what the answer of a session was worth; whether the canary has just been found worse."""
-        return self._observe("worth", unit, arm, self.rules.utility(reward, cost_usd), now_s)
+        return self._observe(measure, unit, arm, self.rules.utility(reward, cost_usd), now_s)
 
     def answered(self, unit: str, arm: str, is_answered: bool, now_s: float) -> bool:
         """Take whether a session was answered; whether the canary has just been found worse."""
@@ -149,7 +152,8 @@ class RunningCanary:
 
 
 def _fresh(rules: CanaryRules) -> dict[Measure, CanaryTest]:
-    margins: dict[Measure, float] = {"worth": rules.margin_of_utility, "answers": rules.margin}
+    worth = rules.margin_of_utility
+    margins: dict[Measure, float] = {"worth": worth, "signals": worth, "answers": rules.margin}
     return {
         name: CanaryTest(share=rules.share, margin=margin, delta=rules.alpha / len(margins))
         for name, margin in margins.items()
@@ -190,7 +194,7 @@ def _loaded(file: Path, rules: CanaryRules) -> dict[Measure, CanaryTest] | None:
         document = orjson.loads(file.read_bytes())
         if document["rules"] != _identity(rules):
             return None  # of another canary, or of another share of it
-        return {name: CanaryTest.load(b64decode(document["tests"][name])) for name in _MEASURES}
+        return {name: CanaryTest.load(b64decode(document["tests"][name])) for name in MEASURES}
     except FileNotFoundError:
         return None
     except (OSError, KeyError, TypeError, ValueError, InvalidState) as error:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from anyio import CancelScope, to_thread
 
 from pointsman.errors import ConfigError, RequestError
-from pointsman.learning.feedback import DEFAULT_NAME, DEFAULT_SOURCE, FeedbackDesk, decision_id_of, read_value
+from pointsman.learning.feedback import (
+    DEFAULT_NAME,
+    DEFAULT_SOURCE,
+    SIGNALS_NAME,
+    FeedbackDesk,
+    decision_id_of,
+    read_value,
+)
 from pointsman.learning.known import MAX_KNOWN, Case, RecentCases, case_of_rows, known_of
 from pointsman.router.learned import Knowledge, LearnedState, StateFile, StateRow
 from pointsman.store.rows import readable
@@ -129,7 +136,7 @@ class Ledger:
             self._log_verdict(decision_id, case, outcome)
         if case is None or case.known.deployment != outcome.deployment or outcome.reward is None:
             return False
-        name = outcome.grader or "signals"
+        name = outcome.grader or SIGNALS_NAME
         self._desk.grade(case, outcome.reward, name, "pointsman", weight=outcome.weight)
         return True
 

@@ -9,9 +9,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import ConfigError
+from pointsman.learning.feedback import SIGNALS_NAME
 from pointsman.registry.arms import place_of
 from pointsman.registry.policy_folder import policy_folder
-from pointsman.router.canary import RunningCanary, canary_file, rules_of
+from pointsman.router.canary import MEASURES, RunningCanary, canary_file, rules_of
 from pointsman.router.shadow import ShadowTask
 from pointsman.types import DEFAULT_TENANT
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pointsman.learning.known import Known
     from pointsman.registry import Policy, Registry
     from pointsman.registry.policy_set import PolicySet
+    from pointsman.router.canary import Measure
     from pointsman.router.request import Asking, ChatRequest
 
 _LOG = logging.getLogger("pointsman.promotion")
@@ -90,13 +92,14 @@ class Promotions:
 
     # ---- what came of it
 
-    def graded(self, known: Known, reward: float) -> None:
-        """The first grade of an answer has come."""
+    def graded(self, known: Known, grade: float, name: str) -> None:
+        """A grade of an answer has come, said by that name for the first time."""
         running = self._judging(known.policy, known.version, known.arm, known.decided_at_s)
         if running is None or known.is_hit:  # a kept answer tells nothing of who decided
             return
         unit, now_s = _unit(known.decision_id, known.session_id, known.tenant), self._clock()
-        if running.graded(unit, known.arm or "", reward, known.cost_usd, now_s):
+        measure: Measure = "signals" if name == SIGNALS_NAME else "worth"
+        if running.graded(measure, unit, known.arm or "", grade, known.cost_usd, now_s):
             self._take_back(running)
 
     def answered(self, known: Known, *, is_answered: bool) -> None:
@@ -140,7 +143,7 @@ class Promotions:
     def _roll_back(self, running: RunningCanary) -> None:
         running.save()
         rules, figures = running.rules, running.figures()
-        measure = next(name for name in ("worth", "answers") if figures[name]["is_worse"])
+        measure = next(name for name in MEASURES if figures[name]["is_worse"])
         found = figures[measure]
         why = (
             f"found worse by {measure}: {found['mean'][1]:.3f} of {found['n'][1]} sessions, others "
