@@ -1,6 +1,7 @@
 //! A state of any bytes, or a saved one with any bytes changed, is refused or leaves a router that decides.
 #![no_main]
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
@@ -17,6 +18,7 @@ static SAVED: LazyLock<Vec<u8>> = LazyLock::new(|| {
             latency_ms: Some(500.0 + f64::from(i)),
             n_output_tokens: Some(100),
             reward: Some(f64::from(i % 2)),
+            audit_share: (i % 4 == 0).then_some(0.5),
             ..Outcome::new("p/a", Domain::Code, Complexity::Lookup, Structure::Text)
         };
         router.observe(&outcome, 1.7e9).expect("a valid outcome");
@@ -32,14 +34,18 @@ fn seal(document: &mut [u8]) {
     }
 }
 
-/// Where the sealed document inside of the saved one begins: behind its length, at the end.
-static INNER: LazyLock<usize> = LazyLock::new(|| {
-    let length_at = |at: usize| u64::from_le_bytes(SAVED[at..at + 8].try_into().unwrap());
-    let is_rest = |at: &usize| length_at(*at) as usize == SAVED.len() - at - 8;
-    (HEADER..SAVED.len() - 8)
-        .find(is_rest)
-        .expect("it ends with a sealed document")
-        + 8
+/// The sealed document inside of the saved one, that of qualities: its length stands before it.
+static INNER: LazyLock<Range<usize>> = LazyLock::new(|| {
+    let number = |at: usize| u64::from_le_bytes(SAVED[at..at + 8].try_into().unwrap());
+    let sealed = |at: usize| {
+        let start = at + 8;
+        let end = start.checked_add(usize::try_from(number(at)).ok()?)?;
+        let is_whole = end <= SAVED.len() && end >= start + HEADER;
+        let is_sealed = is_whole && number(start + 8) == xxh3_64(&SAVED[start + HEADER..end]);
+        is_sealed.then_some(start..end)
+    };
+    let found = (HEADER..SAVED.len() - HEADER).find_map(sealed);
+    found.expect("it holds a sealed document")
 });
 
 fuzz_target!(|input: (Vec<(u16, u8)>, Vec<u8>)| {
@@ -49,7 +55,7 @@ fuzz_target!(|input: (Vec<(u16, u8)>, Vec<u8>)| {
         let at = HEADER + usize::from(at) % (document.len() - HEADER);
         document[at] = byte;
     }
-    seal(&mut document[*INNER..]);
+    seal(&mut document[INNER.clone()]);
     seal(&mut document);
     let mut made = [&SAVED[..HEADER], &raw].concat();
     seal(&mut made);

@@ -14,7 +14,8 @@ fuzz_target!(|texts: Vec<(u8, String)>| {
     let features = Features::extract(&Request::new(conversation));
     assert!(features.dense().iter().all(|value| value.is_finite()));
     let squares: f32 = features.grams().map(|(_, weight)| weight * weight).sum();
-    assert!(squares < 1.01, "{squares}");
+    // Of unit length at most: the last message, the turns before, the system prompts.
+    assert!(squares < 3.01, "{squares}");
     let profile = classify(&features, &Facts::default());
     assert!((0.0..=1.0).contains(&profile.domain.p));
 });
