@@ -65,7 +65,7 @@ bench-cache: build ## print the cache's figures, with a million vectors
 		$$($(BIN)/python benches/cache_questions.py $(CACHE_PAIRS) $(CURDIR)/target/questions.txt)
 
 PEERS := benches/peers/.venv/bin/python
-peers: build ## decide the same prompts with LiteLLM and semantic-router, in one run
+peers: build ## decide the same prompts with LiteLLM, semantic-router and the head of RouteLLM, in one run
 	$(PY) -m venv benches/peers/.venv
 	$(PEERS) -m pip install -r benches/peers/requirements.txt || echo "peers: some are not installable here"
 	PYTHONPATH=python $(PEERS) -W ignore benches/peers/run.py

