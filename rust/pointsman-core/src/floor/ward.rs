@@ -114,18 +114,16 @@ impl Ward {
     }
 
     /// What is known of the floor `min_quality`: the most lenient certificate of a level at or above it, or the alarm
-    /// of its own level.
+    /// of a level at or below it. That a higher level is broken says nothing of it.
     pub fn standing(&self, min_quality: f64) -> Standing {
-        let Some(place) = LEVELS.iter().position(|level| *level >= min_quality - 1e-9) else {
-            return Standing::Uncertified;
-        };
-        let certificates = self.levels[place..]
-            .iter()
-            .filter_map(|level| level.certificate);
+        let levels = || LEVELS.iter().zip(&self.levels);
+        let above = levels().filter(|(level, _)| **level >= min_quality - 1e-9);
+        let certificates = above.filter_map(|(_, level)| level.certificate);
         if let Some(best) = certificates.min_by(|a, b| a.threshold.total_cmp(&b.threshold)) {
             return Standing::Certified(best);
         }
-        let alarm = self.levels[place].alarm;
+        let below = levels().filter(|(level, _)| **level <= min_quality + 1e-9);
+        let alarm = below.filter_map(|(_, level)| level.alarm).last();
         alarm.map_or(Standing::Uncertified, |(alarm, _)| Standing::Alarmed(alarm))
     }
 
@@ -353,6 +351,16 @@ mod tests {
         assert!(ward.alarms().any(|(min_quality, ..)| min_quality == 0.9));
         feed(&mut ward, 4_000, 0.02, 6, Some(1.0));
         assert!(holds(&ward, 0.9));
+    }
+
+    #[test]
+    fn a_floor_is_broken_by_a_level_at_or_below_it_and_by_no_higher_one() {
+        let mut ward = Ward::new().unwrap();
+        feed(&mut ward, 3_000, 0.125, 8, None);
+        assert!(matches!(ward.standing(0.9), Standing::Alarmed(_)));
+        assert!(matches!(ward.standing(0.92), Standing::Alarmed(_)));
+        // Of 0.86 at most 14 % may fail.
+        assert_eq!(ward.standing(0.86), Standing::Uncertified);
     }
 
     #[test]
