@@ -1,7 +1,5 @@
 //! A discrete-event simulation of science.md 2.14: servers with heavy tails that stall now and then.
 
-#![allow(clippy::unwrap_used)] // Tests: a panic is the report.
-
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
