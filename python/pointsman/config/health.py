@@ -38,9 +38,9 @@ class ConcurrencySettings(Settings):
     """How many calls a deployment may have under way: found by their time to first token."""
 
     adaptive: bool = Field(default=True, description="true or false", examples=["false"])
-    # Times to first token vary threefold without any queue, which a low bound would take for one.
+    # High, so that no burst is held up before anything is known; a queue brings it down.
     initial: _Calls = Field(default=200.0, description=_CALLS, examples=[200])
-    min: _Calls = Field(default=200.0, description=_CALLS, examples=[4])
+    min: _Calls = Field(default=4.0, description=_CALLS, examples=[4])
     max: _Calls = Field(default=2000.0, description=_CALLS, examples=[2000])
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::concurrency::Place;
+
 /// Leave to call a deployment; give it back to [`Router::end`](crate::Router::end).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ticket {
@@ -9,6 +11,7 @@ pub struct Ticket {
     /// Place in the catalog at the time; only a hint, as catalogs are swapped.
     pub(super) index: usize,
     pub(super) n_tokens: u64,
+    pub(super) place: Place,
     pub(super) began_s: f64,
     pub(super) is_probe: bool,
 }

@@ -3,10 +3,11 @@
 use super::breaker::{Breaker, Phase};
 use super::bucket::{Bucket, scarcity};
 use super::call::{CallEnd, Cause, Refusal, Ticket};
-use super::concurrency::{Concurrency, TOLERANCE};
+use super::concurrency::{Concurrency, FirstToken};
 use super::failures::Failures;
 use super::peak::PeakEwma;
 use super::settings::HealthSettings;
+use super::usual::{TOLERANCE, Usual};
 use crate::catalog::{Deployment, Limits};
 
 /// Times its price that a call costs more for each failure per success (chosen: at 1 failure in 5 a sibling of up to
@@ -28,6 +29,7 @@ pub(super) struct Member {
     pub(super) breaker: Breaker,
     pub(super) failures: Failures,
     pub(super) latency: PeakEwma,
+    pub(super) usual: Usual,
     pub(super) concurrency: Concurrency,
     pub(super) requests: Option<Bucket>,
     pub(super) tokens: Option<Bucket>,
@@ -46,6 +48,7 @@ impl Member {
             breaker: Breaker::default(),
             failures: Failures::default(),
             latency: PeakEwma::default(),
+            usual: Usual::default(),
             concurrency: Concurrency::new(settings),
             requests: bucket(deployment.limits.requests_per_min),
             tokens: bucket(deployment.limits.tokens_per_min),
@@ -111,7 +114,7 @@ impl Member {
 
     fn full(&self, settings: &HealthSettings) -> Option<Refusal> {
         let (limit, value) = (
-            self.concurrency.limit.floor(),
+            self.concurrency.limit(settings),
             f64::from(self.n_pending) + 1.0,
         );
         (settings.adaptive_concurrency && value > limit).then_some(Refusal {
@@ -140,7 +143,13 @@ impl Member {
     }
 
     /// Notes a call that begins; nothing may refuse it.
-    pub(super) fn begin(&mut self, index: usize, n_tokens: u64, now_s: f64) -> Ticket {
+    pub(super) fn begin(
+        &mut self,
+        index: usize,
+        n_tokens: u64,
+        settings: &HealthSettings,
+        now_s: f64,
+    ) -> Ticket {
         let is_probe = !self.breaker.is_closed();
         if is_probe {
             self.breaker.start_probe(now_s);
@@ -156,14 +165,28 @@ impl Member {
             key: self.key,
             index,
             n_tokens,
+            place: self.concurrency.begin(self.n_pending, now_s, settings),
             began_s: now_s,
             is_probe,
         }
     }
 
-    pub(super) fn first_token(&mut self, ttft_ms: f64, settings: &HealthSettings, now_s: f64) {
+    pub(super) fn first_token(
+        &mut self,
+        ticket: &Ticket,
+        ttft_ms: f64,
+        settings: &HealthSettings,
+        now_s: f64,
+    ) {
+        let is_busy = f64::from(self.n_pending) >= self.concurrency.limit(settings) / 2.0;
         self.latency.observe(ttft_ms, now_s);
-        self.concurrency.observe(ttft_ms, self.n_pending, settings);
+        self.usual.observe(ttft_ms, is_busy);
+        let seen = FirstToken {
+            ttft_ms,
+            n_tokens: ticket.n_tokens,
+            place: ticket.place,
+        };
+        self.concurrency.observe(&seen, settings);
     }
 
     /// Notes how a call ended, all but the opening of the breaker.
@@ -177,7 +200,7 @@ impl Member {
         match *end {
             CallEnd::Answered { ttft_ms, n_tokens } => {
                 if let Some(ttft_ms) = ttft_ms {
-                    self.first_token(ttft_ms, settings, now_s);
+                    self.first_token(ticket, ttft_ms, settings, now_s);
                 }
                 self.settle(ticket, n_tokens.unwrap_or(ticket.n_tokens), now_s);
                 self.failures.observe(false, now_s);
@@ -198,7 +221,7 @@ impl Member {
             CallEnd::RateLimited { retry_after_s } => {
                 let doubled = DEFAULT_HOLD_S * f64::from(self.n_refused.min(10)).exp2();
                 self.n_refused = self.n_refused.saturating_add(1);
-                self.concurrency.refused(self.n_pending, settings);
+                self.concurrency.refused(ticket.place, settings);
                 self.hold(
                     retry_after_s.unwrap_or(doubled.min(MAX_DEFAULT_HOLD_S)),
                     now_s,
@@ -206,6 +229,9 @@ impl Member {
             }
             CallEnd::Rejected => self.failures.observe(false, now_s),
             CallEnd::Abandoned => {}
+        }
+        if !matches!(end, CallEnd::Answered { .. }) {
+            self.concurrency.ended(ticket.place, settings);
         }
         self.n_pending = self.n_pending.saturating_sub(1);
     }
@@ -237,7 +263,7 @@ impl Member {
     /// 0 when idle; little more, to tell equals apart, until nearly as many calls are under way as it takes.
     fn load(&self, settings: &HealthSettings) -> f64 {
         let limit = if settings.adaptive_concurrency {
-            self.concurrency.limit
+            self.concurrency.limit(settings)
         } else {
             settings.max_concurrency
         };
@@ -247,21 +273,21 @@ impl Member {
 
     /// Peak-EWMA of its time to first token; 0: none was seen.
     pub(super) fn peak_ms(&self, now_s: f64) -> f64 {
-        let usual_ms = self.concurrency.usual_ms();
+        let usual_ms = self.usual.ms();
         usual_ms.map_or(0.0, |usual_ms| self.latency.decayed_ms(usual_ms, now_s))
     }
 
     /// Its peak latency over what is tolerated of it; 1 when as usual.
     fn slowness(&self, now_s: f64) -> f64 {
-        match self.concurrency.usual_ms() {
+        match self.usual.ms() {
             Some(usual_ms) => (self.peak_ms(now_s) / (TOLERANCE * usual_ms)).max(1.0),
             None => 1.0,
         }
     }
 
     fn tolerated_ms(&self) -> f64 {
-        self.concurrency
-            .usual_ms()
+        self.usual
+            .ms()
             .map_or(f64::INFINITY, |usual_ms| TOLERANCE * usual_ms)
     }
 }

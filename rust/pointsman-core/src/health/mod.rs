@@ -10,13 +10,16 @@ mod breaker;
 mod bucket;
 mod call;
 mod concurrency;
+mod evidence;
 mod failures;
 mod limits;
 mod member;
 mod peak;
 mod report;
 mod settings;
+mod usual;
 mod verdict;
+mod window;
 
 pub use breaker::Phase;
 pub use call::{CallEnd, Cause, Refusal, Ticket};
@@ -115,14 +118,14 @@ impl Health {
         let member = &mut self.members[index];
         match member.refusal(n_tokens, &self.settings, now_s) {
             Some(refusal) => Err(refusal),
-            None => Ok(member.begin(index, n_tokens, now_s)),
+            None => Ok(member.begin(index, n_tokens, &self.settings, now_s)),
         }
     }
 
     /// Learns the time to first token of a stream under way.
     pub(crate) fn first_token(&mut self, ticket: &Ticket, ttft_ms: f64, now_s: f64) {
         if let Some(index) = self.place(ticket) {
-            self.members[index].first_token(ttft_ms, &self.settings, now_s);
+            self.members[index].first_token(ticket, ttft_ms, &self.settings, now_s);
         }
     }
 

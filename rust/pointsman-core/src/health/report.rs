@@ -146,7 +146,7 @@ impl Member {
             reset_s: bucket.ends_in_s(bucket.limit, now_s),
         };
         let refusal = self.refusal(1, settings, now_s);
-        let usual_ms = self.concurrency.usual_ms();
+        let usual_ms = self.usual.ms();
         DeploymentHealth {
             breaker: self.breaker.phase(now_s),
             refused_by: refusal.map(|refusal| refusal.cause),
@@ -156,7 +156,7 @@ impl Member {
             n_pending: self.n_pending,
             concurrency_limit: settings
                 .adaptive_concurrency
-                .then(|| self.concurrency.limit.floor()),
+                .then(|| self.concurrency.limit(settings)),
             failure_rate: self.failures.rate(now_s),
             n_calls: self.failures.n_calls(now_s),
             n_consecutive_failures: self.failures.n_consecutive,

@@ -7,6 +7,7 @@ mod catalogs;
 mod choice;
 #[path = "../common/mod.rs"]
 mod common;
+mod concurrency;
 mod limits;
 mod properties;
 mod two_choices;
