@@ -233,7 +233,7 @@ def test_no_retry_storm_when_everything_is_down():
     assert in_world(scripts, program, retries={"patience_s": 0}) <= 2.0
 
 
-def test_concurrency_is_limited_and_those_that_wait_are_answered():
+def test_concurrency_is_limited_and_those_that_wait_are_answered(caplog):
     async def program(world):
         peak = 0
 
@@ -249,9 +249,11 @@ def test_concurrency_is_limited_and_those_that_wait_are_answered():
         return len(answered), peak, world.clock()
 
     health = {"concurrency": {"min": 1, "initial": 4, "max": 4}}
+    caplog.set_level("INFO", logger="pointsman.health")
     n, peak, took_s = in_world({"a@one": [Answer("ok", latency_s=1.0)]}, program, health=health)
     assert (n, peak) == (12, 4)
     assert took_s == pytest.approx(3.0, abs=0.2)
+    assert [record.getMessage() for record in caplog.records] == ["a@one is full"]
 
 
 def test_requests_per_minute_are_reserved_before_the_call():

@@ -33,6 +33,8 @@ def test_metrics_tell_of_requests_refusals_and_how_things_stand():
     assert 'pointsman_refused_requests_total{code="no_feasible_deployment"} 1.0' in lines
     assert 'pointsman_feedback_total{outcome="refused"} 1.0' in lines
     assert 'pointsman_deployment_state{deployment="nano@alpha",state="well"} 1.0' in lines
+    assert 'pointsman_deployment_calls{deployment="nano@alpha"} 0.0' in lines
+    assert 'pointsman_deployment_calls_limit{deployment="nano@alpha"} 200.0' in lines
     assert 'pointsman_budget_limit_usd{scope="tenant:acme",window="60.0s"} 1.0' in lines
     assert "pointsman_cache_entries 1.0" in lines
     assert "pointsman_deployments 4.0" in lines

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from pointsman.types import Usage
 
 _LOG = logging.getLogger("pointsman.health")
+_EPISODE_S = 60.0
+"""A deployment that is full again within this is told of once."""
 _LONGEST_WAIT_S = 1.0
 """A wait for a call to end is looked at again after this, should the call have ended unseen."""
 
-Change = Literal["open", "half_open", "closed", "held"]
+Change = Literal["open", "half_open", "closed", "held", "full"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class HealthEvent:
     Attributes:
         deployment: Its name.
         change: `open` (ejected), `half_open` (a probe is under way), `closed` (well again), `held` (its rate
-            limit keeps it away).
+            limit keeps it away), `full` (it takes no more calls at once; told once a minute at most).
         until_s: Unix time at which it may be called again; `None`: now, or nobody knows.
         code: `provider_*` code of the failure that did it, if one did.
         at_s: Unix time of the change.
@@ -110,7 +112,7 @@ class DeploymentState:
 class Gate:
     """Leave to call the deployments of a core. Lives on one event loop; `states` is for any thread."""
 
-    __slots__ = ("_clock", "_core", "_held_until_s", "_listeners", "_waiting")
+    __slots__ = ("_clock", "_core", "_full_until_s", "_held_until_s", "_listeners", "_waiting")
 
     def __init__(self, core: Core, clock: Callable[[], float] = time.time) -> None:
         self._core = core
@@ -119,6 +121,8 @@ class Gate:
         self._waiting: dict[str, list[anyio.Event]] = {}
         self._held_until_s: dict[str, float] = {}
         """When the holds end that were told; one of many refusals at once is told."""
+        self._full_until_s: dict[str, float] = {}
+        """Until when it is not told again that a deployment is full."""
 
     def listen(self, listener: Callable[[HealthEvent], None]) -> None:
         """Tell `listener` of every change of state from now on; it must be quick."""
@@ -138,8 +142,11 @@ class Gate:
             begun = self._core.begin(deployment, n_tokens=n_tokens, now_s=self._clock())
         except UnknownName:
             return None
-        if isinstance(begun, Ticket) and begun.is_probe:
-            self._tell(deployment, "half_open", None)
+        if isinstance(begun, Ticket):
+            if begun.is_probe:
+                self._tell(deployment, "half_open", None)
+        elif begun.cause == "concurrency":
+            self._note_full(deployment)
         return begun
 
     def first_token(self, ticket: Ticket | None, ttft_ms: float) -> None:
@@ -236,6 +243,14 @@ class Gate:
             self._tell(ticket.deployment, "held", code)
         if waiting := self._waiting.get(ticket.deployment):
             waiting.pop(0).set()
+
+    def _note_full(self, deployment: str) -> None:
+        """As many calls are under way as it takes: tell it once, not for each call that is refused."""
+        now_s = self._clock()
+        is_new = now_s >= self._full_until_s.get(deployment, 0.0)
+        self._full_until_s[deployment] = now_s + _EPISODE_S
+        if is_new:
+            self._tell(deployment, "full", None)
 
     def _tell(self, deployment: str, change: Change, code: str | None) -> None:
         now_s = self._clock()

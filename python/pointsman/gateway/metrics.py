@@ -50,11 +50,14 @@ def counting_feedback(send: Send, scope: Scope) -> Send:
 
 def standing(router: Router) -> dict[str, Any]:
     """How a router stands now, by the names of `pointsman.observe.gauges`."""
-    catalog = router.registry.catalog
+    catalog, states = router.registry.catalog, router.deployments()
+    limits = {each.deployment: each.concurrency_limit for each in states}
     told: dict[str, Any] = {
         "info": {(pointsman.__version__, catalog.version): 1},
         "deployments": len(catalog),
-        "deployment_state": {(each.deployment, each.state): 1 for each in router.deployments()},
+        "deployment_calls": {each.deployment: each.n_pending for each in states},
+        "deployment_calls_limit": {name: limit for name, limit in limits.items() if limit is not None},
+        "deployment_state": {(each.deployment, each.state): 1 for each in states},
     }
     if router.cache is not None:
         stats = router.cache.core.stats()
