@@ -326,6 +326,14 @@ def test_of_canaries_that_are_twenty_points_worse_most_are_taken_back(tmp_path):
     assert n_alarms >= 50
 
 
+def test_a_canary_that_nobody_grades_is_not_judged_by_how_good_the_others_are(tmp_path):
+    running = RunningCanary(replace(RULES, share=0.05), canary_file(tmp_path, "p"))
+    told = [running.graded("worth", f"main{i}", "main", 1.0, 0.0, 0.0) for i in range(30_000)]
+    assert running.tests["worth"].e_value > 3 / RULES.alpha  # alone they would speak against it
+    assert not any(told)
+    assert not running.figures()["is_worse"]
+
+
 def test_costs_count_where_quality_has_a_price():
     rules = replace(RULES, quality_value_usd=0.01, margin=0.1)
     assert rules.utility(1.0, 0.0) == 1.0

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("pointsman.promotion")
 Measure = Literal["worth", "signals", "answers"]
 MEASURES: tuple[Measure, ...] = ("worth", "signals", "answers")
+# Sessions of a canary before it can be found worse; chosen.
+_LEAST_OWN = 5
 # Sessions that are remembered as counted; a longer canary may count one a second time, days later.
 _MOST_SEEN = 200_000
 
@@ -105,7 +107,7 @@ class RunningCanary:
         self._lock = Lock()
         self._writing = Lock()
         self.tests = _loaded(file, rules) or _fresh(rules)
-        self.is_over = any(test.is_alarmed for test in self.tests.values())
+        self.is_over = any(_is_worse(test, rules) for test in self.tests.values())
 
     def graded(
         self, measure: Measure, unit: str, arm: str, reward: float, cost_usd: float, now_s: float
@@ -126,7 +128,9 @@ class RunningCanary:
             self._seen[key] = None
             if len(self._seen) > _MOST_SEEN:
                 del self._seen[next(iter(self._seen))]
-            self.is_over = self.tests[measure].observe(utility, is_canary=arm == "canary")
+            test = self.tests[measure]
+            test.observe(utility, is_canary=arm == "canary")
+            self.is_over = _is_worse(test, self.rules)
             is_due = now_s >= self._saved_at_s + self._save_every_s
             if is_due:
                 self._saved_at_s = now_s
@@ -148,7 +152,7 @@ class RunningCanary:
 
     def figures(self) -> dict[str, Any]:
         """What it showed so far."""
-        return _figures(self.tests)
+        return _figures(self.tests, self.rules)
 
 
 def _fresh(rules: CanaryRules) -> dict[Measure, CanaryTest]:
@@ -160,12 +164,21 @@ def _fresh(rules: CanaryRules) -> dict[Measure, CanaryTest]:
     }
 
 
-def _figures(tests: Mapping[Measure, CanaryTest]) -> dict[str, Any]:
-    told: dict[str, Any] = {name: _figures_of(test) for name, test in tests.items()}
-    return told | {"is_worse": any(test.is_alarmed for test in tests.values())}
+def _is_worse(test: CanaryTest, rules: CanaryRules) -> bool:
+    """Whether a test has found the canary worse, as it stands now.
+
+    Not before a few outcomes of its own: of a canary that nobody grades the others' would speak alone, and
+    where they get better with time that looks like evidence.
+    """
+    return test.n[1] >= _LEAST_OWN and test.e_value >= len(MEASURES) / rules.alpha
 
 
-def _figures_of(test: CanaryTest) -> dict[str, Any]:
+def _figures(tests: Mapping[Measure, CanaryTest], rules: CanaryRules) -> dict[str, Any]:
+    told: dict[str, Any] = {name: _figures_of(test, rules) for name, test in tests.items()}
+    return told | {"is_worse": any(one["is_worse"] for one in told.values())}
+
+
+def _figures_of(test: CanaryTest, rules: CanaryRules) -> dict[str, Any]:
     """Sessions and mean of both arms (served, canary), the interval of the difference, the evidence."""
     low, high = test.interval
     means = [mean if n else None for n, mean in zip(test.n, test.means, strict=True)]
@@ -174,7 +187,7 @@ def _figures_of(test: CanaryTest) -> dict[str, Any]:
         "mean": means,
         "difference": {"low": low, "high": high},
         "e_value": test.e_value,
-        "is_worse": test.is_alarmed,
+        "is_worse": _is_worse(test, rules),
     }
 
 
@@ -186,7 +199,7 @@ def canary_file(folder: Path, policy: str) -> Path:
 def read_figures(folder: Path, rules: CanaryRules) -> dict[str, Any] | None:
     """What a running gateway has kept of a canary; `None`: nothing yet."""
     tests = _loaded(canary_file(folder, rules.policy), rules)
-    return None if tests is None else _figures(tests)
+    return None if tests is None else _figures(tests, rules)
 
 
 def _loaded(file: Path, rules: CanaryRules) -> dict[Measure, CanaryTest] | None:
