@@ -135,9 +135,28 @@ fn file(header: &str, n_data: usize) -> Vec<u8> {
     file
 }
 
+/// The header of a good file of one row.
+const GOOD: &str = r#"{"scale":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"rows":{"dtype":"I8","shape":[1,256],"data_offsets":[4,260]}}"#;
+
+#[test]
+fn a_text_embedded_again_has_the_same_vector_and_each_embedding_its_own() {
+    let texts: Vec<String> = (0..9)
+        .map(|n| format!("Question {n}: {}", "which river is the longest? ".repeat(6)))
+        .collect();
+    let zero = Embedding::from_bytes(file(GOOD, 260), "[UNK]\n").expect("a good file");
+    for at in [0, 1, 2, 0, 0, 1, 3, 4, 5, 6, 0, 7, 8, 8, 4] {
+        let (vector, n_tokens) = window(&texts[at]);
+        assert_eq!(vector, embed(&texts[at]));
+        assert_eq!(n_tokens, EMBEDDING.tokenize(&texts[at]).len());
+        let mut other = [f32::NAN; DIM];
+        zero.embed_window_into(&texts[at], &mut other);
+        assert_eq!(other, [0.0; DIM]);
+    }
+}
+
 #[test]
 fn malformed_files_are_typed_errors() {
-    let good = r#"{"scale":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"rows":{"dtype":"I8","shape":[1,256],"data_offsets":[4,260]}}"#;
+    let good = GOOD;
     assert!(Embedding::from_bytes(file(good, 260), "[UNK]\n").is_ok());
     let load = |header: &str, n_data, vocab| {
         Embedding::from_bytes(file(header, n_data), vocab).expect_err("must be refused")

@@ -21,6 +21,7 @@
 mod error;
 mod kernel;
 mod normalise;
+mod recent;
 mod scan;
 mod weights;
 mod window;
@@ -48,6 +49,8 @@ static VOCAB: &str = include_str!("../../data/embedding/vocab.txt");
 pub struct Embedding {
     wordpiece: WordPiece,
     weights: Weights,
+    /// Tells one embedding's vectors from another's.
+    number: u64,
 }
 
 impl Embedding {
@@ -78,7 +81,11 @@ impl Embedding {
     ) -> Result<Self, EmbeddingError> {
         let weights = Weights::from_safetensors(weights.into())?;
         let wordpiece = WordPiece::from_vocab(vocab, weights.n_rows())?;
-        Ok(Self { wordpiece, weights })
+        Ok(Self {
+            wordpiece,
+            weights,
+            number: recent::next_number(),
+        })
     }
 
     /// The token ids of the whole text, without special tokens. Allocates; for tests and tools.
@@ -109,8 +116,21 @@ impl Embedding {
     /// Writes the unit vector of the text's first 384 and last 128 tokens and returns how many were used.
     ///
     /// Equal to [`embed_into`](Self::embed_into) up to 512 tokens. Never reads more than the first
-    /// [`HEAD_BYTES`] and the last [`TAIL_BYTES`], so a megabyte costs what 32 KB do. Allocates nothing.
+    /// [`HEAD_BYTES`] and the last [`TAIL_BYTES`], so a megabyte costs what 32 KB do.
+    ///
+    /// A text is often embedded twice in a row, by the cache and by the decision: each thread remembers its last few.
     pub fn embed_window_into(&self, text: &str, out: &mut [f32; DIM]) -> usize {
+        if !recent::is_worth_it(text) {
+            return self.embed_anew(text, out);
+        }
+        recent::get(self.number, text, out).unwrap_or_else(|| {
+            let n_tokens = self.embed_anew(text, out);
+            recent::put(self.number, text, n_tokens, out);
+            n_tokens
+        })
+    }
+
+    fn embed_anew(&self, text: &str, out: &mut [f32; DIM]) -> usize {
         let window = window::Window::of(&self.wordpiece, text);
         let mut mean = Mean::new(&self.weights, out);
         for id in window.ids() {
