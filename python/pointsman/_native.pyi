@@ -227,6 +227,9 @@ class Decision:
         Raises:
             InvalidInput: Not another of the ranking; a time outside [0, 1e9].
         """
+    @property
+    def cache_status(self) -> Literal["miss", "exact", "semantic"]:
+        """Whether a kept answer carries it out: to the same question, or to one of a like meaning."""
     def answered_by(self, entry_id: str, *, is_exact: bool, similarity: float) -> Decision:
         """The same decision, carried out by a kept answer: strategy `cache`, the same id."""
     def to_json(self, overhead_us: float | None = None) -> bytes:
@@ -636,6 +639,16 @@ class Cache:
         Raises:
             InvalidInput: A partition of another length.
         """
+    def peek(
+        self,
+        partition: bytes,
+        text: str,
+        *,
+        now_s: float,
+        semantic: bool = True,
+        max_age_s: float | None = None,
+    ) -> Hit | Miss:
+        """What `lookup` would find, without a trace: nothing is counted, `wants_audit` is false."""
     def lookup_many(
         self,
         partition: bytes,

@@ -73,6 +73,21 @@ impl PyCache {
         answer(py, found)
     }
 
+    #[pyo3(signature = (partition, text, *, now_s, semantic = true, max_age_s = None))]
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        partition: &[u8],
+        text: &str,
+        now_s: f64,
+        semantic: bool,
+        max_age_s: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let partition = key(partition)?;
+        let ask = ask(now_s, 0, semantic, max_age_s);
+        answer(py, py.detach(|| self.0.peek(&partition, text, ask)))
+    }
+
     #[pyo3(signature = (partition, texts, *, now_s, seed = 0, semantic = true, max_age_s = None))]
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // a list arrives as a `Vec`
     fn lookup_many<'py>(

@@ -227,6 +227,11 @@ impl PyDecision {
         Ok(Self(self.0.raced(second, hedge_after_ms)?))
     }
 
+    #[getter]
+    fn cache_status(&self) -> &'static str {
+        self.0.plan().kept().map_or("miss", Kept::status)
+    }
+
     #[pyo3(signature = (entry_id, *, is_exact, similarity))]
     fn answered_by(&self, entry_id: String, is_exact: bool, similarity: f32) -> Self {
         Self(self.0.answered_by(Kept {

@@ -39,6 +39,8 @@ pub(super) struct Keys {
     pub(super) exact: u64,
     pub(super) normalised: u64,
     pub(super) canonical: Option<u64>,
+    /// Of `Reading::content`: what all texts that may be served by the entry have in common.
+    pub(super) content: u64,
 }
 
 impl Entry {

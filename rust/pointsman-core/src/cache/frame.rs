@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::learn_error::LearnError;
 
 /// The version of everything a cache saves.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes before the payload.
 pub(super) const HEADER: usize = 22;
 /// Bytes of a chunk of the buffer, at least.

@@ -5,10 +5,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::entry::Keys;
 use super::reading::Reading;
 
-/// What makes the three maps three: seeds of their hashes (the digits of pi).
+/// What makes the four maps four: seeds of their hashes (the digits of pi).
 const EXACT: u64 = 0x243f_6a88_85a3_08d3;
 const NORMALISED: u64 = 0x1319_8a2e_0370_7344;
 const CANONICAL: u64 = 0xa409_3822_299f_31d0;
+const CONTENT: u64 = 0x082e_fa98_ec4e_6c89;
 
 /// Hashes of one text, before the store is asked.
 pub(super) fn exact_hash(partition: &[u8; 16], text: &str) -> u64 {
@@ -19,7 +20,9 @@ pub(super) fn exact_hash(partition: &[u8; 16], text: &str) -> u64 {
 pub(super) fn keys(partition: &[u8; 16], text: &str, reading: &Reading) -> Keys {
     let normalised = reading.normalised().as_bytes();
     let canonical = |key: u128| xxh3_64_with_seed(&key.to_le_bytes(), seed(partition, CANONICAL));
+    let content = reading.content().to_le_bytes();
     Keys {
+        content: xxh3_64_with_seed(&content, seed(partition, CONTENT)),
         exact: exact_hash(partition, text),
         normalised: xxh3_64_with_seed(normalised, seed(partition, NORMALISED)),
         canonical: reading.canonical().map(canonical),

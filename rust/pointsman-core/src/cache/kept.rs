@@ -8,46 +8,17 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::entry::EntryView;
 use super::hashes::{exact_hash, keys};
 use super::index::{Code, DIM};
-use super::lookup::{Hit, Layer, Lookup, Miss, MissReason, When};
+use super::lookup::{Asked, Hit, Layer, Lookup, Miss, MissReason, When};
 use super::posterior::{Alarm, Evidence, Posterior};
 use super::reading::Reading;
 use super::record::Grade;
+use super::settings::{CacheSettings, ttl};
 use super::state::State;
 use super::stats::CacheStats;
 use super::store::New;
 use super::unservable::unservable;
 use crate::embed::Embedding;
 use crate::learn_error::{LearnError, within};
-
-/// Least bound, in bytes: below it the maps take more than the answers.
-const LEAST_BYTES: usize = 64 * 1024;
-/// Longest time an answer is kept, in seconds: thirty years.
-const LONGEST_S: f64 = 1e9;
-
-/// What a cache is told once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CacheSettings {
-    /// Bound of everything held, in bytes; at least 65,536.
-    pub max_bytes: usize,
-    /// Share of hits that may be wrong, in `[0.0001, 0.5]`.
-    pub target_error: f64,
-    /// Seconds an answer is kept unless it says otherwise, in `(0, 1e9]`.
-    pub ttl_s: f64,
-    /// Share of hits on other than equal texts that ask to be graded, in `[0, 1]`.
-    pub audit_rate: f64,
-}
-
-impl Default for CacheSettings {
-    /// 256 MiB, one wrong hit in a hundred, a week, one hit in a hundred graded.
-    fn default() -> Self {
-        Self {
-            max_bytes: 256 << 20,
-            target_error: 0.01,
-            ttl_s: 604_800.0,
-            audit_rate: 0.01,
-        }
-    }
-}
 
 /// How a lookup is meant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,18 +94,7 @@ impl Cache {
         state: State,
         n_dropped_bytes: usize,
     ) -> Result<Self, LearnError> {
-        if settings.max_bytes < LEAST_BYTES {
-            let remedy = "give at least 65,536 bytes";
-            return Err(LearnError::invalid("max_bytes", settings.max_bytes, remedy));
-        }
-        ttl(settings.ttl_s)?;
-        within(
-            "audit_rate",
-            settings.audit_rate,
-            0.0,
-            1.0,
-            "give a share in [0, 1]",
-        )?;
+        settings.check()?;
         let embedding = Embedding::builtin().map_err(|e| LearnError::state(e.to_string()))?;
         Ok(Self {
             settings,
@@ -166,38 +126,56 @@ impl Cache {
     /// The answer to this very text, or that there can be none; `None` if other texts' answers may serve.
     /// Some hundred nanoseconds.
     pub fn lookup_exact(&self, partition: &[u8; 16], text: &str, ask: Ask) -> Option<Lookup> {
-        let hash = exact_hash(partition, text);
-        let found = self.read().exact(partition, hash, text, when(ask));
-        match found {
-            // An empty partition needs no reading, but the text may be unservable, which says more.
-            Lookup::Miss(miss) if miss.reason == MissReason::NothingNear => None,
-            Lookup::Miss(miss) if miss.reason == MissReason::Expired && ask.is_semantic => None,
-            Lookup::Miss(miss) if miss.reason == MissReason::Empty => {
-                Some(self.counted(unservable_miss(text).unwrap_or(miss).into(), ask))
-            }
-            found => Some(self.counted(found, ask)),
-        }
+        let found = self.find_exact(partition, text, ask, when(ask));
+        found.map(|found| self.counted(found, ask))
     }
 
     /// What [`lookup`](Self::lookup) does when the very text is not there.
     pub fn lookup_near(&self, partition: &[u8; 16], text: &str, ask: Ask) -> Lookup {
-        let found = match unservable_miss(text) {
-            Some(miss) => Lookup::Miss(miss),
-            None => self.search(partition, text, ask),
-        };
-        self.counted(found, ask)
+        self.counted(self.find_near(partition, text, ask, when(ask)), ask)
     }
 
-    fn search(&self, partition: &[u8; 16], text: &str, ask: Ask) -> Lookup {
-        let reading = Reading::new(text);
-        let equal = self
-            .read()
-            .equal(partition, text, &reading, when(ask), ask.is_semantic);
-        if let Some(hit) = equal {
-            return Lookup::Hit(hit);
+    /// What [`lookup`](Self::lookup) would find, without a trace: nothing is counted, no entry grows younger.
+    pub fn peek(&self, partition: &[u8; 16], text: &str, ask: Ask) -> Lookup {
+        let when = When {
+            counts: false,
+            ..when(ask)
+        };
+        let found = self.find_exact(partition, text, ask, when);
+        found.unwrap_or_else(|| self.find_near(partition, text, ask, when))
+    }
+
+    fn find_exact(&self, partition: &[u8; 16], text: &str, ask: Ask, when: When) -> Option<Lookup> {
+        let hash = exact_hash(partition, text);
+        match self.read().exact(partition, hash, text, when) {
+            // An empty partition needs no reading, but the text may be unservable, which says more.
+            Lookup::Miss(miss) if miss.reason == MissReason::NothingNear => None,
+            Lookup::Miss(miss) if miss.reason == MissReason::Expired && ask.is_semantic => None,
+            Lookup::Miss(miss) if miss.reason == MissReason::Empty => {
+                Some(unservable_miss(text).unwrap_or(miss).into())
+            }
+            found => Some(found),
         }
-        match self.code(text).filter(|_| ask.is_semantic) {
-            Some(code) => self.read().semantic(partition, &reading, &code, when(ask)),
+    }
+
+    fn find_near(&self, partition: &[u8; 16], text: &str, ask: Ask, when: When) -> Lookup {
+        if let Some(miss) = unservable_miss(text) {
+            return Lookup::Miss(miss);
+        }
+        let reading = Reading::new(text);
+        let asked = Asked {
+            keys: &keys(partition, text, &reading),
+            reading: &reading,
+            when,
+        };
+        if let Some(found) = self
+            .read()
+            .without_vectors(partition, asked, ask.is_semantic)
+        {
+            return found;
+        }
+        match self.code(text) {
+            Some(code) => self.read().semantic(partition, asked, &code),
             None => Lookup::Miss(Miss::of(MissReason::NothingNear)),
         }
     }
@@ -367,19 +345,10 @@ fn when(ask: Ask) -> When {
     When {
         now_s: ask.now_s,
         max_age_s: ask.max_age_s,
+        counts: true,
     }
 }
 
 fn seconds(value: f64) -> Result<f64, LearnError> {
     within("now_s", value, -1e12, 1e12, "give seconds")
-}
-
-fn ttl(value: f64) -> Result<f64, LearnError> {
-    within(
-        "ttl_s",
-        value,
-        f64::MIN_POSITIVE,
-        LONGEST_S,
-        "give seconds, above 0 and at most 1e9",
-    )
 }

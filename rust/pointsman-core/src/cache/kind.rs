@@ -93,6 +93,11 @@ impl Kind {
         })
     }
 
+    /// Whether a word of this kind may stand in one of two texts that ask the same.
+    pub(crate) fn may_lack(self) -> bool {
+        matches!(self, Self::Light | Self::Opening | Self::Soft)
+    }
+
     /// Whether words of this kind tell the language they are written in.
     pub(crate) fn is_function_word(self) -> bool {
         use Kind as K;

@@ -99,6 +99,9 @@ pub(crate) struct Lexicon {
     tables: Vec<Table<Entry>>,
     markers: Table<u16>,
     opposites: HashSet<(u64, u64)>,
+    /// Keys of what may be left out somewhere.
+    optional: HashSet<u64, BuildHasherDefault<Identity>>,
+    optional_filter: Box<[u64; FILTER_WORDS]>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::build);
@@ -167,6 +170,8 @@ impl Lexicon {
             tables: Vec::new(),
             markers: Table::default(),
             opposites: HashSet::new(),
+            optional: HashSet::default(),
+            optional_filter: Box::new([0; FILTER_WORDS]),
         };
         for (index, file) in FILES.into_iter().enumerate() {
             let mut table = Table::default();
@@ -205,7 +210,11 @@ impl Lexicon {
             };
             let kind = Kind::named(class).unwrap_or(Kind::Word);
             for set in sets {
-                add(table, TONGUES[tongue], kind, set);
+                let key = add(table, TONGUES[tongue], kind, set);
+                if kind.may_lack() {
+                    self.optional.insert(key);
+                    self.optional_filter[filter_word(key)] |= 1 << (key & 63);
+                }
                 if is_own && kind.is_function_word() {
                     self.mark(tongue, set);
                 }
@@ -236,6 +245,12 @@ impl Lexicon {
         may_be_there
             .then(|| self.tables[tongue as usize].get(&hash))
             .flatten()
+    }
+
+    /// Whether an item with this key may lack in one of two texts that ask the same.
+    pub(crate) fn is_optional(&self, key: u64) -> bool {
+        let may_be_there = self.optional_filter[filter_word(key)] >> (key & 63) & 1 == 1;
+        may_be_there && self.optional.contains(&key)
     }
 
     /// The languages, a bit each, of which the word is a function word.
@@ -274,7 +289,8 @@ fn phrase_hash(phrase: &str) -> u64 {
     words.fold(first, join_hash)
 }
 
-fn add(table: &mut Table<Entry>, tongue: Tongue, kind: Kind, set: &str) {
+/// Adds words that mean the same; returns their key.
+fn add(table: &mut Table<Entry>, tongue: Tongue, kind: Kind, set: &str) -> u64 {
     let first = set.split('=').next().unwrap_or(set);
     let key = if first.contains('_') {
         phrase_hash(first)
@@ -299,6 +315,7 @@ fn add(table: &mut Table<Entry>, tongue: Tongue, kind: Kind, set: &str) {
             }
         }
     }
+    key
 }
 
 fn insert(table: &mut Table<Entry>, hash: u64, key: u64, kind: Kind) {

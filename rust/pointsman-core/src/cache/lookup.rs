@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::entry::Entry;
-use super::guard::veto;
-use super::hashes::keys;
+use super::entry::{Entry, Keys};
+use super::guard::{Veto, veto};
 use super::index::{Code, Near};
-use super::posterior::{Evidence, Judgement, Posterior};
+use super::pair::{N_PAIR_FEATURES, pair_features, with_similarity};
+use super::posterior::{Judgement, Posterior};
 use super::reading::Reading;
 use super::state::State;
 
@@ -15,6 +15,9 @@ const SHORT_LIST: usize = 8;
 /// Bytes of stored texts that are read for one lookup, the nearest left out: reading costs as much as all else
 /// together, and long texts that are near but not nearest are hardly ever the same question.
 const MOST_READ_BYTES: usize = 1536;
+/// Longest text, in bytes, that is read only to name the veto of a miss: 240 characters of three bytes and some,
+/// the longest answers whose vetoes grading trusts.
+const NAMED_BYTES: usize = 768;
 /// Cosine below which two texts are about other things, and the guard need not be asked.
 const NEAR: f32 = 0.5;
 
@@ -56,7 +59,8 @@ impl Layer {
 pub enum MissReason {
     /// The partition holds nothing.
     Empty,
-    /// Nothing it holds is near, or only equal texts were asked for.
+    /// Nothing it holds is near; or none of its many texts has the content that is asked for; or only equal texts were
+    /// asked for.
     NothingNear,
     /// What is near is another question, says the guard.
     Guard,
@@ -163,6 +167,16 @@ pub enum Lookup {
 pub(super) struct When {
     pub(super) now_s: f64,
     pub(super) max_age_s: f64,
+    /// Whether a hit makes its entry younger.
+    pub(super) counts: bool,
+}
+
+/// A text that is asked, read.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) reading: &'a Reading,
+    pub(super) keys: &'a Keys,
+    pub(super) when: When,
 }
 
 impl When {
@@ -191,30 +205,41 @@ impl State {
         Lookup::Hit(self.hit(entry, Layer::Exact, 1.0, 1.0, when))
     }
 
-    /// The layers of equal normalised text and, if wanted, equal content.
-    pub(super) fn equal(
+    /// What the layers of equal texts and, if wanted, equal content say; `None`: the vectors must be asked.
+    pub(super) fn without_vectors(
         &self,
         partition: &[u8; 16],
-        text: &str,
-        asked: &Reading,
-        when: When,
+        asked: Asked,
         is_semantic: bool,
-    ) -> Option<Hit> {
+    ) -> Option<Lookup> {
         let number = self.store.partition(partition)?;
-        let keys = keys(partition, text, asked);
+        if let Some(hit) = self.equal(number, asked, is_semantic) {
+            return Some(Lookup::Hit(hit));
+        }
+        let is_settled = !is_semantic || self.store.has_nothing_alike(number, asked.keys.content);
+        is_settled.then_some(Lookup::Miss(Miss::of(MissReason::NothingNear)))
+    }
+
+    fn equal(&self, number: u32, asked: Asked, is_semantic: bool) -> Option<Hit> {
+        let Asked {
+            reading,
+            keys,
+            when,
+        } = asked;
         let is_live = |entry: &Entry| when.accepts(entry);
-        if let Some(entry) = self.entry(self.store.normalised(number, &keys, asked, is_live)) {
+        let same = self.store.normalised(number, keys, reading, is_live);
+        if let Some(entry) = self.entry(same) {
             return Some(self.hit(entry, Layer::Normalised, 1.0, 1.0, when));
         }
         if !is_semantic {
             return None;
         }
-        let (slot, stored) = self.store.canonical(number, &keys, asked, is_live)?;
+        let (slot, stored) = self.store.canonical(number, keys, reading, is_live)?;
         let entry = self.entry(Some(slot))?;
-        if veto(&stored, asked).is_some() {
+        if veto(&stored, reading).is_some() {
             return None;
         }
-        let judgement = self.posterior.judge(&stored, asked, 1.0, entry.evidence);
+        let judgement = self.posterior.judge(&stored, reading, 1.0, entry.evidence);
         let is_doubted = entry.evidence.n_wrong > 0.0 && !judgement.serves;
         let hit = || self.hit(entry, Layer::Canonical, 1.0, judgement.lower_bound, when);
         (!is_doubted).then(hit)
@@ -225,19 +250,17 @@ impl State {
     }
 
     /// The layer of vectors: the shortlist, nearest first, through guard and posterior.
-    pub(super) fn semantic(
-        &self,
-        partition: &[u8; 16],
-        asked: &Reading,
-        code: &Code,
-        when: When,
-    ) -> Lookup {
+    pub(super) fn semantic(&self, partition: &[u8; 16], asked: Asked, code: &Code) -> Lookup {
         let Some(number) = self.store.partition(partition) else {
             return Lookup::Miss(Miss::of(MissReason::Empty));
         };
+        let (reading, when) = (asked.reading, asked.when);
+        let guard = Asker {
+            posterior: &self.posterior,
+            asked,
+            own: pair_features(reading, reading, 1.0),
+        };
         let (mut nearest, mut n_read) = (None, 0);
-        // A similarity at which not even the same text would be served, by an entry that was never graded.
-        let mut too_far = f32::NEG_INFINITY;
         for near in self.store.near(number, code, SHORT_LIST) {
             if near.similarity < NEAR {
                 break;
@@ -245,17 +268,14 @@ impl State {
             let Some(entry) = self.store.entries.get(near.slot) else {
                 continue;
             };
-            if self.is_hopeless(entry, asked, near, &mut too_far) && when.accepts(entry) {
-                let reason = MissReason::BelowBound;
-                let miss = || Miss::near(reason, None, entry, near.similarity);
-                nearest = nearest.or_else(|| Some(miss()));
-                continue;
+            let doubt = guard.doubt(entry, near, nearest.is_none());
+            if doubt.is_none() {
+                n_read += entry.text.len();
+                if nearest.is_some() && n_read > MOST_READ_BYTES {
+                    break;
+                }
             }
-            n_read += entry.text.len();
-            if nearest.is_some() && n_read > MOST_READ_BYTES {
-                break;
-            }
-            match judge(&self.posterior, entry, asked, near, when) {
+            match doubt.map_or_else(|| guard.judge(entry, near), Err) {
                 Ok(judgement) => {
                     let (similarity, p) = (near.similarity, judgement.lower_bound);
                     return Lookup::Hit(self.hit(entry, Layer::Semantic, similarity, p, when));
@@ -266,23 +286,10 @@ impl State {
         Lookup::Miss(nearest.unwrap_or(Miss::of(MissReason::NothingNear)))
     }
 
-    /// Whether the entry would not serve even the same text at this similarity, so that it need not be read.
-    fn is_hopeless(&self, entry: &Entry, asked: &Reading, near: Near, too_far: &mut f32) -> bool {
-        let is_ungraded = entry.evidence == Evidence::default();
-        if is_ungraded && near.similarity <= *too_far {
-            return true;
-        }
-        let best = self
-            .posterior
-            .judge(asked, asked, near.similarity, entry.evidence);
-        if !best.serves && is_ungraded {
-            *too_far = near.similarity;
-        }
-        !best.serves
-    }
-
     fn hit(&self, entry: &Entry, layer: Layer, similarity: f32, p: f32, when: When) -> Hit {
-        entry.count_hit(self.store.floor);
+        if when.counts {
+            entry.count_hit(self.store.floor);
+        }
         Hit {
             entry_id: entry.id,
             layer,
@@ -307,27 +314,56 @@ impl State {
     }
 }
 
-fn judge(
-    posterior: &Posterior,
-    entry: &Entry,
-    asked: &Reading,
-    near: Near,
-    when: When,
-) -> Result<Judgement, Miss> {
-    let miss = |reason, veto| Miss::near(reason, veto, entry, near.similarity);
-    if entry.is_unservable {
-        return Err(miss(MissReason::Unservable, None));
+/// A text that is asked, and what is known of it before any other is read.
+struct Asker<'a> {
+    posterior: &'a Posterior,
+    asked: Asked<'a>,
+    /// The features of the text beside itself: no other text is surer to serve.
+    own: Option<[f32; N_PAIR_FEATURES]>,
+}
+
+impl Asker<'_> {
+    /// What speaks against an entry before its text is read; `is_nearest`: the veto is told, and should be exact.
+    fn doubt(&self, entry: &Entry, near: Near, is_nearest: bool) -> Option<Miss> {
+        let miss = |reason, veto| Some(Miss::near(reason, veto, entry, near.similarity));
+        let is_live = self.asked.when.accepts(entry);
+        if is_live && self.is_hopeless(entry, near) {
+            return miss(MissReason::BelowBound, None);
+        }
+        if entry.is_unservable {
+            return miss(MissReason::Unservable, None);
+        }
+        if !is_live {
+            return miss(MissReason::Expired, None);
+        }
+        let is_other = entry.keys.content != self.asked.keys.content;
+        if is_other && !(is_nearest && entry.text.len() <= NAMED_BYTES) {
+            return miss(MissReason::Guard, Some(Veto::TooDifferent.name()));
+        }
+        None
     }
-    if !when.accepts(entry) {
-        return Err(miss(MissReason::Expired, None));
+
+    /// Whether the entry would not serve even the same text at this similarity.
+    fn is_hopeless(&self, entry: &Entry, near: Near) -> bool {
+        self.own.is_none_or(|own| {
+            let row = with_similarity(own, near.similarity);
+            !self.posterior.weigh(&row, entry.evidence).serves
+        })
     }
-    let stored = Reading::new(&entry.text);
-    if let Some(veto) = veto(&stored, asked) {
-        return Err(miss(MissReason::Guard, Some(veto.name())));
+
+    /// Reads the entry's text and judges the pair.
+    fn judge(&self, entry: &Entry, near: Near) -> Result<Judgement, Miss> {
+        let miss = |reason, veto| Miss::near(reason, veto, entry, near.similarity);
+        let (stored, asked) = (Reading::new(&entry.text), self.asked.reading);
+        if let Some(veto) = veto(&stored, asked) {
+            return Err(miss(MissReason::Guard, Some(veto.name())));
+        }
+        let judgement = self
+            .posterior
+            .judge(&stored, asked, near.similarity, entry.evidence);
+        if judgement.serves {
+            return Ok(judgement);
+        }
+        Err(miss(MissReason::BelowBound, None))
     }
-    let judgement = posterior.judge(&stored, asked, near.similarity, entry.evidence);
-    if judgement.serves {
-        return Ok(judgement);
-    }
-    Err(miss(MissReason::BelowBound, None))
 }

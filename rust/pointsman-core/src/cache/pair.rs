@@ -38,7 +38,7 @@ pub fn pair_features(
     let n_matched = alignment.n_matched as f32;
     Some([
         1.0,
-        (similarity - 0.9) * 10.0,
+        scaled(similarity),
         alignment.n_light() as f32 / n_matched.max(1.0),
         alignment.n_reworded as f32 / n_matched.max(1.0),
         f32::from(u8::from(is_moved)),
@@ -46,4 +46,17 @@ pub fn pair_features(
         alignment.n_gerunds as f32 / n_matched.max(1.0),
         alignment.n_soft() as f32 / n_matched.max(1.0),
     ])
+}
+
+/// The row of the same pair, had it another similarity.
+pub(super) fn with_similarity(
+    mut row: [f32; N_PAIR_FEATURES],
+    similarity: f32,
+) -> [f32; N_PAIR_FEATURES] {
+    row[1] = scaled(similarity);
+    row
+}
+
+fn scaled(similarity: f32) -> f32 {
+    (similarity - 0.9) * 10.0
 }

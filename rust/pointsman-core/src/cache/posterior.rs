@@ -1,7 +1,7 @@
 //! [`Posterior`]: how likely a stored answer is right for an asked text, and whether that is sure enough to serve.
 
 use super::audit::Audit;
-use super::pair::pair_features;
+use super::pair::{N_PAIR_FEATURES, pair_features};
 use super::reading::Reading;
 use super::weights::Weights;
 use crate::codec::{Reader, Writer};
@@ -36,6 +36,15 @@ pub struct Judgement {
     pub lower_bound: f32,
     /// Whether the bound reaches `1 - target_error`, less what an alarm took away.
     pub serves: bool,
+}
+
+impl Judgement {
+    /// Of a pair that the guard vetoes.
+    const NEVER: Self = Self {
+        p: 0.0,
+        lower_bound: 0.0,
+        serves: false,
+    };
 }
 
 /// Hits were wrong more often than `target_error` allows; the margin was raised.
@@ -112,16 +121,15 @@ impl Posterior {
         similarity: f32,
         evidence: Evidence,
     ) -> Judgement {
-        let Some(row) = pair_features(stored, asked, similarity) else {
-            return Judgement {
-                p: 0.0,
-                lower_bound: 0.0,
-                serves: false,
-            };
-        };
+        let row = pair_features(stored, asked, similarity);
+        row.map_or(Judgement::NEVER, |row| self.weigh(&row, evidence))
+    }
+
+    /// The judgement of a pair with these features.
+    pub(super) fn weigh(&self, row: &[f32; N_PAIR_FEATURES], evidence: Evidence) -> Judgement {
         let (n_right, n_wrong) = (f64::from(evidence.n_right), f64::from(evidence.n_wrong));
         let blend = |p: f64| (p * ENTRY_STRENGTH + n_right) / (ENTRY_STRENGTH + n_right + n_wrong);
-        let (z, variance) = self.weights.logit(&row);
+        let (z, variance) = self.weights.logit(row);
         let p = blend(sigma(z));
         let lower_bound = blend(sigma(z - Z * variance.sqrt()));
         let serves = lower_bound >= 1.0 - self.aim();

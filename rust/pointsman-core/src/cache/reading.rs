@@ -1,6 +1,6 @@
 //! [`Reading`]: what the keys and the guard need of one text.
 
-use super::canonical::{canonical, unordered};
+use super::canonical::{canonical, content, unordered};
 use super::kind::{
     GERUND, Item, JOINED, Kind, LED, LED_BY_FOR, LED_BY_OF, POSSESSIVE, SOFT, TOWARD,
 };
@@ -30,6 +30,7 @@ pub struct Reading {
     items: Box<[Item]>,
     pub(crate) tongue: Tongue,
     canonical: Option<u128>,
+    content: u64,
     traits: u8,
 }
 
@@ -59,6 +60,7 @@ impl Reading {
             items: Box::default(),
             tongue: Tongue::Other,
             canonical: None,
+            content: 0,
             traits: traits::UNREADABLE,
         };
         if let Some(words) = words {
@@ -76,6 +78,7 @@ impl Reading {
                 reading.traits |= traits::POLAR;
             }
             let items = unordered(&itemiser.items).unwrap_or(itemiser.items);
+            reading.content = content(&items);
             reading.items = items.into();
             reading.canonical = canonical(&reading);
         }
@@ -95,6 +98,11 @@ impl Reading {
     /// Texts of fewer than two or more than 64 items have none: too much or too little would be left out.
     pub fn canonical(&self) -> Option<u128> {
         self.canonical
+    }
+
+    /// What all texts that ask the same have in common; texts that do not rarely do.
+    pub(crate) fn content(&self) -> u64 {
+        self.content
     }
 
     pub(crate) fn has(&self, a_trait: u8) -> bool {

@@ -43,6 +43,7 @@ pub(super) fn entry(store: &Store, entry: &Entry) -> Vec<u8> {
     writer.u64(keys.normalised);
     writer.u32(u32::from(keys.canonical.is_some()));
     writer.u64(keys.canonical.unwrap_or(0));
+    writer.u64(keys.content);
     writer.f64(entry.created_s);
     writer.f64(entry.expires_s);
     writer.f32(entry.cost_usd);
@@ -72,6 +73,7 @@ pub(super) fn read_entry(payload: &[u8]) -> Result<New, LearnError> {
                 let key = reader.u64()?;
                 is_some.then_some(key)
             },
+            content: reader.u64()?,
         },
         created_s: reader.f64()?,
         expires_s: reader.f64()?,

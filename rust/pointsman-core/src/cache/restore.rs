@@ -5,11 +5,12 @@
 
 use super::frame::{self, Damage, Frame, Kind};
 use super::index::{Code, Graph, Moved};
-use super::kept::{Cache, CacheSettings};
+use super::kept::Cache;
 use super::partition::Index;
 use super::posterior::Posterior;
 use super::reading::Reading;
 use super::record;
+use super::settings::CacheSettings;
 use super::state::State;
 use crate::codec::Reader;
 use crate::learn_error::LearnError;

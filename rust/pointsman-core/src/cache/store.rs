@@ -8,11 +8,16 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::entry::{Entry, EntryView, Keys, NO_PLACE, heap_bytes};
 use super::hashes::mix;
 use super::index::{Code, Near};
+use super::normalise::normalise;
 use super::partition::Partition;
 use super::posterior::Evidence;
 use super::reading::Reading;
 use super::slab::Slab;
 use super::table::Table;
+
+/// Entries of a partition up to which a miss always names the nearest and what speaks against it; in larger ones
+/// only where some text has the content that is asked for.
+const FEW: u32 = 64;
 
 /// An entry to be stored.
 #[derive(Clone, Debug)]
@@ -50,6 +55,7 @@ pub(super) struct Store {
     by_exact: Table,
     by_normalised: Table,
     by_canonical: Table,
+    by_content: Table,
     namespaces: Slab<Namespace>,
     by_namespace: Table,
     /// Bytes of texts, answers and indices; the rest is asked of its holder.
@@ -86,9 +92,8 @@ impl Store {
         reading: &Reading,
         is_live: impl Fn(&Entry) -> bool,
     ) -> Option<u32> {
-        let is_it = |entry: &Entry| {
-            is_live(entry) && Reading::new(&entry.text).normalised() == reading.normalised()
-        };
+        let is_it =
+            |entry: &Entry| is_live(entry) && normalise(&entry.text) == reading.normalised();
         self.find(&self.by_normalised, partition, keys.normalised, is_it)
     }
 
@@ -125,6 +130,17 @@ impl Store {
             let entry = self.entries.get(slot);
             entry.is_some_and(|entry| entry.partition == partition && is_it(entry))
         })
+    }
+
+    /// Whether the vectors of the partition need not be looked at: it is large, and no text in it has this content.
+    pub(super) fn has_nothing_alike(&self, number: u32, content: u64) -> bool {
+        let partition = self.partitions.get(number);
+        partition.is_some_and(|partition| partition.n_entries > FEW)
+            && self
+                .find(&self.by_content, number, content, |entry| {
+                    entry.keys.content == content
+                })
+                .is_none()
     }
 
     /// The vectors of the partition nearest to the code.
@@ -180,6 +196,7 @@ impl Store {
         self.by_id.insert(mix(id), slot);
         self.by_exact.insert(keys.exact, slot);
         self.by_normalised.insert(keys.normalised, slot);
+        self.by_content.insert(keys.content, slot);
         if let Some(canonical) = keys.canonical {
             self.by_canonical.insert(canonical, slot);
         }
@@ -226,6 +243,7 @@ impl Store {
         self.by_id.remove(mix(entry.id), slot);
         self.by_exact.remove(entry.keys.exact, slot);
         self.by_normalised.remove(entry.keys.normalised, slot);
+        self.by_content.remove(entry.keys.content, slot);
         if let Some(canonical) = entry.keys.canonical {
             self.by_canonical.remove(canonical, slot);
         }
@@ -319,6 +337,7 @@ impl Store {
             &self.by_exact,
             &self.by_normalised,
             &self.by_canonical,
+            &self.by_content,
         ];
         let tables: usize = tables.iter().map(|table| table.n_bytes()).sum();
         self.n_heap_bytes
@@ -338,6 +357,7 @@ impl Store {
             (&self.by_exact, new.keys.exact),
             (&self.by_normalised, new.keys.normalised),
             (&self.by_canonical, new.keys.canonical.unwrap_or(0)),
+            (&self.by_content, new.keys.content),
             (&self.by_partition, xxh3_64(&new.partition)),
             (&self.by_namespace, xxh3_64(new.namespace.as_bytes())),
         ];

@@ -74,8 +74,9 @@ impl Slots {
     }
 }
 
-/// A vector and its links.
+/// A vector and its links; begins where a line of memory does, so that a walk waits for as few as can be.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Node {
     pub(super) code: Code,
     /// Who has this vector: at least one.

@@ -8,9 +8,6 @@ use super::node::MOST_LINKS;
 use super::{Code, Query, kernel, key_of, number_of};
 use crate::simd;
 
-/// Cells of an empty [`Visited`]: enough for most walks.
-const FIRST_CELLS: usize = 8192;
-
 impl Query {
     /// Keys of similarity and number.
     pub(super) fn keys<'a>(&self, codes: impl Iterator<Item = (u32, &'a Code)>) -> Vec<u64> {
@@ -35,64 +32,37 @@ impl Query {
     }
 }
 
-/// The places seen: a set of small integers, cheaper to empty than a bit a vector.
-pub(super) struct Visited {
-    /// Place + 1; 0 is free.
-    cells: Vec<u32>,
-    n: usize,
-}
+/// The places seen, a bit each.
+pub(super) struct Visited(Vec<u64>);
 
 impl Visited {
-    fn new() -> Self {
-        Self {
-            cells: vec![0; FIRST_CELLS],
-            n: 0,
-        }
+    fn new(n_places: usize) -> Self {
+        Self(vec![0; n_places.div_ceil(64)])
     }
 
     /// Whether the place was not seen before.
     #[inline]
     fn insert(&mut self, place: u32) -> bool {
-        let mask = self.cells.len() - 1;
-        let mut at = (place.wrapping_mul(0x9e37_79b1) >> 7) as usize & mask;
-        while self.cells[at] != 0 {
-            if self.cells[at] == place + 1 {
-                return false;
-            }
-            at = (at + 1) & mask;
-        }
-        self.cells[at] = place + 1;
-        self.n += 1;
-        if self.n * 2 > self.cells.len() {
-            self.grow();
-        }
-        true
+        let (word, bit) = (place as usize / 64, 1 << (place % 64));
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
     }
 
     /// Notes the places not seen before at the front of `unseen`; how many.
     #[inline]
     fn insert_all(&mut self, places: &[u32], unseen: &mut [u32; MOST_LINKS]) -> usize {
         let mut n = 0;
-        for place in places.iter().filter(|place| self.insert(**place)) {
+        for place in places {
+            // Written in any case: whether it is new is as good as chance, and a branch would be mistaken.
             unseen[n] = *place;
-            n += 1;
+            n += usize::from(self.insert(*place));
         }
         n
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        let old = std::mem::take(&mut self.cells);
-        self.cells = vec![0; 2 * old.len()];
-        self.n = 0;
-        for cell in old.into_iter().filter(|cell| *cell != 0) {
-            self.insert(cell - 1);
-        }
-    }
-
     fn clear(&mut self) {
-        self.cells.fill(0);
-        self.n = 0;
+        self.0.fill(0);
     }
 }
 
@@ -108,7 +78,7 @@ impl<'a> Search<'a> {
         Self {
             graph,
             query,
-            visited: Visited::new(),
+            visited: Visited::new(graph.nodes.n_places()),
         }
     }
 
@@ -125,7 +95,8 @@ impl<'a> Search<'a> {
             let Some(node) = self.graph.node(number_of(best)) else {
                 return best;
             };
-            match self.keys(node.links(level)).max() {
+            let links = node.links(level);
+            match self.keys(links)[..links.len()].iter().copied().max() {
                 Some(key) if key > best => best = key,
                 _ => return best,
             }
@@ -142,24 +113,27 @@ impl<'a> Search<'a> {
             open.push(*start);
             best.push(Reverse(*start));
         }
+        let mut unseen = [0; MOST_LINKS];
         while let Some(key) = open.pop() {
-            let bar = best.peek().map_or(0, |worst| worst.0);
+            let mut bar = best.peek().map_or(0, |worst| worst.0);
             if key < bar && best.len() >= breadth {
                 break;
             }
             let Some(node) = self.graph.node(number_of(key)) else {
                 continue;
             };
-            let mut unseen = [0; MOST_LINKS];
             let n = self.visited.insert_all(node.links(level), &mut unseen);
-            for key in self.keys(&unseen[..n]) {
-                let bar = best.peek().map_or(0, |worst| worst.0);
-                if best.len() < breadth || key > bar {
-                    open.push(key);
-                    best.push(Reverse(key));
+            for key in &self.keys(&unseen[..n])[..n] {
+                if best.len() < breadth || *key > bar {
+                    if level == 0 {
+                        self.prefetch_links(number_of(*key));
+                    }
+                    open.push(*key);
+                    best.push(Reverse(*key));
                     if best.len() > breadth {
                         best.pop();
                     }
+                    bar = best.peek().map_or(0, |worst| worst.0);
                 }
             }
         }
@@ -167,9 +141,17 @@ impl<'a> Search<'a> {
         sorted.into_iter().map(|key| key.0).collect()
     }
 
+    /// Asks for the links of a place that is soon gone on from.
+    #[inline]
+    fn prefetch_links(&self, place: u32) {
+        if let Some(node) = self.graph.node(place) {
+            simd::prefetch(&node.ground);
+        }
+    }
+
     /// Keys of places. The codes are fetched together, so that their cache misses overlap.
     #[inline]
-    fn keys(&self, places: &[u32]) -> impl Iterator<Item = u64> + use<> {
+    fn keys(&self, places: &[u32]) -> [u64; MOST_LINKS] {
         let mut codes = [&EMPTY; MOST_LINKS];
         for (code, place) in codes.iter_mut().zip(places) {
             if let Some(node) = self.graph.node(*place) {
@@ -184,7 +166,7 @@ impl<'a> Search<'a> {
         for (at, code) in codes.iter().enumerate() {
             keys[at] = key_of(self.query.scaled(dots[at], code), places[at]);
         }
-        keys.into_iter().take(places.len())
+        keys
     }
 }
 
