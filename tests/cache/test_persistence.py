@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,29 @@ def test_one_process_writes_and_another_reads(path, caplog):
     folder.append(cache)
     folder.close()
     assert kept(path) == {"one": b"ONE", "two": b"TWO"}
+
+
+def test_when_the_writer_is_gone_another_keeps_what_both_had(path):
+    folder, cache = opened(path)
+    insert(cache, "one", "gone")
+    folder.append(cache)
+    second, copy = opened(path)
+    insert(copy, "three")
+    copy.delete(next(entry.entry_id for entry in copy.entries() if entry.text == "gone"))
+    second.append(copy)
+    # What it takes over must not have expired by the clock.
+    cache.insert(PARTITION, "two", b"TWO", now_s=time.time(), namespace="n")
+    folder.append(cache)
+    assert not second.is_writable
+    folder.close()
+    insert(copy, "four")
+    second.append(copy)
+    assert second.is_writable
+    # What it had deleted does not come back.
+    everything = {text: text.upper().encode() for text in ("one", "two", "three", "four")}
+    assert texts_of(copy) == everything
+    second.close()
+    assert kept(path) == everything
 
 
 def test_files_are_for_their_owner_only(path):

@@ -70,6 +70,36 @@ def test_explain_tells_the_entry(gateway):
     assert "pointsman_metadata" not in post(gateway).json()
 
 
+def route(gateway, text=ASKED, **changes):
+    body = {"model": "nano", "messages": [{"role": "user", "content": text}]} | changes
+    return httpx.post(gateway.url + "/v1/route", json=body, timeout=10)
+
+
+def test_route_tells_of_the_answer_that_would_serve_and_leaves_no_trace(gateway):
+    assert route(gateway).json()["cache"] == {"status": "miss", "similarity": None, "entry_id": None}
+    post(gateway)
+    before = httpx.get(gateway.url + "/v1/cache").json()
+    told = [route(gateway), route(gateway, "Please what is  the capital of norway")]
+    for reply in told:
+        decision, headers = reply.json(), reply.headers
+        assert (decision["strategy"], decision["cache"]["status"]) == ("cache", "exact")
+        assert headers["x-pointsman-cache"] == "exact"
+        assert headers["x-pointsman-cost-usd"] == "0.000000000"
+    entry_id = decision["cache"]["entry_id"]
+    assert httpx.get(f"{gateway.url}/v1/cache/entries/{entry_id}").json()["n_hits"] == 0
+    after = httpx.get(gateway.url + "/v1/cache").json()
+    assert (after["hits"], after["misses"]) == (before["hits"], before["misses"])
+    assert post(gateway).headers["x-pointsman-cache"] == "exact"
+
+
+def test_route_tells_no_answer_to_who_may_not_read_it(gateway):
+    post(gateway)
+    for wish in ({"mode": "off"}, {"mode": "write"}, {"scope": "another"}):
+        decision = route(gateway, pointsman={"cache": wish}).json()
+        assert (decision["strategy"], decision["cache"]["status"]) == ("direct", "miss")
+    assert route(gateway, temperature=1.5).json()["cache"]["status"] == "miss"
+
+
 def test_the_http_header_rules_the_cache_too(gateway):
     assert post(gateway, headers={"cache-control": "no-store"}).headers["x-pointsman-cache"] == "miss"
     assert post(gateway).headers["x-pointsman-cache"] == "miss"
@@ -100,13 +130,6 @@ def test_a_hit_is_replayed_as_a_stream(gateway, wants_usage):
 def test_a_live_stream_serves_a_whole_answer(gateway):
     assert post(gateway, stream=True).headers["x-pointsman-cache"] == "miss"
     assert (content(post(gateway)), gateway.calls()) == ("Oslo", 1)
-
-
-def test_a_route_asks_no_cache(gateway):
-    post(gateway)
-    body = {"model": "nano", "messages": [{"role": "user", "content": ASKED}]}
-    decision = httpx.post(gateway.url + "/v1/route", json=body).json()
-    assert (decision["strategy"], decision["cache"]["status"]) == ("direct", "miss")
 
 
 def test_scopes_are_apart_in_answers_and_lists(gateway):

@@ -37,6 +37,7 @@ def test_metrics_tell_of_requests_refusals_and_how_things_stand():
     assert 'pointsman_deployment_calls_limit{deployment="nano@alpha"} 200.0' in lines
     assert 'pointsman_budget_limit_usd{scope="tenant:acme",window="60.0s"} 1.0' in lines
     assert "pointsman_cache_entries 1.0" in lines
+    assert {"pointsman_cache_expired_total 0.0", "pointsman_cache_target_error 0.01"} <= set(lines)
     assert "pointsman_deployments 4.0" in lines
 
 

@@ -74,6 +74,16 @@ async def test_a_hit_of_the_cache_costs_nothing_and_uses_no_tokens(observer):
     await router.aclose()
 
 
+async def test_misses_of_the_cache_are_told_by_reason(observer):
+    router = routed(observer, cache={"audit_rate": 0}, script=[Answer("Oslo", usage=USAGE)] * 3)
+    for wishes in ({}, {"temperature": 1.5}, {"cache": {"mode": "off"}}):
+        await router.complete(SECRET_PROMPT, model="nano", **wishes)
+    seen = samples(observer)
+    reasons = {name[1]: value for name, value in seen.items() if name[0] == "pointsman_cache_misses_total"}
+    assert reasons == {"empty": 1, "temperature": 1}
+    await router.aclose()
+
+
 def test_refusals_and_feedback_are_counted(observer):
     observer.refused("caller_key_invalid")
     observer.feedback("taken")

@@ -12,9 +12,10 @@ import fcntl
 import logging
 import os
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
-from pointsman._native import Cache
+from pointsman._native import Cache, Miss
 from pointsman.errors import InvalidState
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ _LOG = logging.getLogger("pointsman.cache")
 _SNAPSHOT = re.compile(r"snapshot-(\d{8})")
 # A journal longer than this and than the snapshot before it is folded into a new snapshot.
 _MIN_FOLD_BYTES = 16 * 2**20
+# Entries taken over from another process at a time.
+_PAGE = 1000
 
 
 class CacheFolder:
-    """The files of one cache. One process writes them; another that opens the folder only reads them once.
+    """The files of one cache. One process writes them; others that open the folder read them once.
 
-    For one thread at a time.
+    When the writer is gone, the first of the others that has something to write takes over. For one thread at
+    a time.
 
     Attributes:
         is_writable: Whether this process is the one that writes.
@@ -45,6 +49,8 @@ class CacheFolder:
         self._folder = folder
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.is_writable = _locks(self._lock)
+        self._settings: dict[str, Any] = {}
+        self._loaded_s = 0.0
         self._generation = max(self._generations(), default=0)
         self._journal = self._open_journal() if self.is_writable else -1
         self._n_journal_bytes = _size(self._path("journal"))
@@ -61,8 +67,12 @@ class CacheFolder:
         Raises:
             OSError: The files cannot be read.
         """
+        self._settings, self._loaded_s = settings, now_s
         if not self.is_writable:
-            _LOG.warning("cache folder %s is kept by another process; what is learned here stays here", self)
+            said = (
+                "cache folder %s is kept by another process; what is learned here stays here until that ends"
+            )
+            _LOG.warning(said, self)
         snapshot, journal = _read(self._path("snapshot")), _read(self._path("journal"))
         if not snapshot and not journal:
             return Cache(**settings)
@@ -80,13 +90,13 @@ class CacheFolder:
         return cache
 
     def append(self, cache: Cache) -> None:
-        """Write what has changed since the last call; a few dozen microseconds.
+        """Write what has changed since the last call; a few dozen microseconds. May take over the folder.
 
         Raises:
             OSError: The disk is full or gone. The cache in memory is unharmed; the next call that succeeds
                 writes all of it.
         """
-        if not self.is_writable:
+        if not self.is_writable and not self._takes_over(cache):
             return
         if self._is_torn:
             self.fold(cache)
@@ -118,6 +128,19 @@ class CacheFolder:
         self._journal, self._n_journal_bytes, self._is_torn = self._open_journal(), 0, False
         for name in ("snapshot", "journal"):
             (self._folder / f"{name}-{old:08}").unlink(missing_ok=True)
+
+    def _takes_over(self, cache: Cache) -> bool:
+        """Become the writer if there is none any more, with what the last one kept; whether it was so."""
+        if not _locks(self._lock):
+            return False
+        _LOG.info("cache folder %s: the process that kept it is gone; this one keeps it now", self)
+        self.is_writable = True
+        self._generation = max(self._generations(), default=0)
+        self._journal, self._is_torn = self._open_journal(), True
+        since_s, now_s = self._loaded_s, time.time()
+        _adopt(cache, self.load(now_s=now_s, **self._settings), since_s=since_s, now_s=now_s)
+        self._is_torn = True  # what is in memory only is written by the next fold
+        return True
 
     def close(self) -> None:
         """Close the files and let another process write them."""
@@ -165,6 +188,23 @@ class CacheFolder:
             if path.exists():
                 path.replace(path.with_suffix(".damaged"))
         self._is_torn = True  # a journal alone would not be found: the next start looks for a snapshot
+
+
+def _adopt(cache: Cache, other: Cache, *, since_s: float, now_s: float) -> None:
+    """Insert what the other keeps since then, where the cache has no newer answer.
+
+    What is older was here once, and was removed if it is not here any more.
+    """
+    after = None
+    while page := other.entries(after=after, limit=_PAGE):
+        for entry in page:
+            if entry.created_s <= since_s:
+                continue
+            found = cache.peek(entry.partition, entry.text, now_s=now_s, semantic=False)
+            if isinstance(found, Miss) or now_s - found.age_s < entry.created_s:
+                times = {"now_s": entry.created_s, "ttl_s": entry.expires_s - entry.created_s}
+                cache.insert(entry.partition, entry.text, entry.answer, namespace=entry.namespace, **times)
+        after = page[-1].entry_id
 
 
 def _locks(descriptor: int) -> bool:

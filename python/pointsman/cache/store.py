@@ -141,6 +141,17 @@ class AnswerCache:
             max_age_s=max_age_s,
         )
 
+    def peek(self, question: Question, max_age_s: float | None) -> Hit | Miss:
+        """What `look_up` would find, without counting it."""
+        self.insert_waiting()
+        return self.core.peek(
+            question.partition,
+            question.text,
+            now_s=time.time(),
+            semantic=self.options.semantic,
+            max_age_s=max_age_s,
+        )
+
     # ---- keeping
 
     def insert(self, question: Question, packed: bytes, namespace: str, cost_usd: float) -> str | None:

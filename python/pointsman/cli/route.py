@@ -60,7 +60,8 @@ def route(
     body |= {} if tools is None else {"tools": _read_json(tools)}
     router = Router.from_config(config_path(config))
     try:
-        decision = router.decide_request(router.parse(body, {}))
+        chat = router.parse(body, {})
+        decision = router.foreseen(chat, router.decide_request(chat))
     except (RequestError, InvalidInput) as error:
         print(f"pointsman route: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

@@ -24,8 +24,9 @@ class RouteEndpoint(RoutedEndpoint):
     """A decision without a call."""
 
     async def answer(self, exchange: Exchange) -> None:
-        """Answer with the Decision and all its candidates."""
-        _, decision = await exchange.decide()
+        """Answer with the Decision and all its candidates, as it would be carried out now."""
+        chat, decision = await exchange.decide()
+        decision = exchange.router.foreseen(chat, decision)
         overhead_us = exchange.elapsed_us
         body = orjson.Fragment(decision.to_json(overhead_us))
         await send_json(exchange.send, 200, body, decision_headers(decision, overhead_us))

@@ -71,8 +71,9 @@ def embedding_headers(made: Embedding) -> Headers:
 
 def decision_headers(decision: Decision, overhead_us: float) -> Headers:
     """Headers of a decision that nobody was called for; costs are the predicted ones."""
-    choice = _choice(decision, decision, ())
-    costs = _costs(decision.predicted_cost_usd, decision.baseline_cost_usd)
+    choice = _choice(decision, decision, (), decision.cache_status)
+    cost_usd = decision.predicted_cost_usd if decision.cache_status == "miss" else 0.0
+    costs = _costs(cost_usd, decision.baseline_cost_usd)
     return encode_headers({**choice, **costs, **_effort(0, overhead_us)})
 
 

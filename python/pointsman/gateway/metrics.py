@@ -62,7 +62,8 @@ def standing(router: Router) -> dict[str, Any]:
     if router.cache is not None:
         stats = router.cache.core.stats()
         told["cache_entries"], told["cache_bytes"] = stats.n_entries, stats.n_bytes
-        told["cache_evicted"], told["cache_events"] = stats.n_evicted, dict(router.cache.counts)
+        told["cache_evicted"], told["cache_expired"] = stats.n_evicted, stats.n_expired
+        told["cache_target_error"], told["cache_events"] = stats.aim, dict(router.cache.counts)
     if router.store is not None:
         told["store_events"] = dict(router.store.counts)
     told |= router.promotions.standing()

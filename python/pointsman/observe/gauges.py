@@ -19,6 +19,8 @@ _SAID: dict[str, tuple[type[CounterMetricFamily] | type[GaugeMetricFamily], str,
     "cache_bytes": (GaugeMetricFamily, "Memory the cache takes.", ()),
     "cache_events": (CounterMetricFamily, "What happened in the cache.", ("event",)),
     "cache_evicted": (CounterMetricFamily, "Answers evicted for room before their time.", ()),
+    "cache_expired": (CounterMetricFamily, "Answers removed because their time was over.", ()),
+    "cache_target_error": (GaugeMetricFamily, "Share of hits that may be wrong, less what alarms took.", ()),
     "store_events": (CounterMetricFamily, "What happened in the decision log.", ("event",)),
     "budget_limit_usd": (GaugeMetricFamily, "Limit of a budget, US dollars.", ("scope", "window")),
     "budget_used_usd": (

@@ -53,6 +53,8 @@ class PrometheusObserver:
             for attempt in served.attempts:
                 count(tallies.attempts, (attempt.deployment, attempt.error_code or "ok"))
             count(tallies.cache, (cache.layer or ("off" if cache.reason == "off" else "miss"),))
+            if not cache.is_hit and cache.reason not in (None, "off"):
+                count(tallies.cache_misses, (cache.reason,))
             tallies.overhead.observe(served.overhead_us * 1e-6)
             tallies.baseline_usd += served.baseline_cost_usd
             if served.deployment is not None:

@@ -73,6 +73,7 @@ class Tallies(Collector):
         requests: By model, deployment, provider, strategy and code.
         attempts: By deployment and code.
         cache: By layer.
+        cache_misses: By reason.
         refused: By code.
         feedback: By outcome.
         arms: By policy, arm and whether it was answered.
@@ -86,6 +87,7 @@ class Tallies(Collector):
         self.requests: dict[Labels, int] = {}
         self.attempts: dict[Labels, int] = {}
         self.cache: dict[Labels, int] = {}
+        self.cache_misses: dict[Labels, int] = {}
         self.refused: dict[Labels, int] = {}
         self.feedback: dict[Labels, int] = {}
         self.arms: dict[Labels, int] = {}
@@ -115,6 +117,8 @@ class Tallies(Collector):
         yield _counter("requests", "Requests that were decided, by what became of them.", who, self.requests)
         yield _counter("attempts", "Calls, by what became of them.", ("deployment", "code"), self.attempts)
         yield _counter("cache_requests", "Requests by what the cache did.", ("layer",), self.cache)
+        said = "Requests that no kept answer served, by why."
+        yield _counter("cache_misses", said, ("reason",), self.cache_misses)
         yield _counter("refused_requests", "Requests refused before a decision.", ("code",), self.refused)
         yield _counter("feedback", "Feedback, by whether it was taken.", ("outcome",), self.feedback)
         labels = ("policy", "arm", "outcome")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from pointsman._native import Miss
 from pointsman.cache.grading import grade
 from pointsman.cache.identity import read_question
 from pointsman.cache.kept import KeptAnswer
@@ -15,12 +16,13 @@ from pointsman.cache.store import AnswerCache, CacheOptions
 from pointsman.cache.tenancy import namespace_of
 from pointsman.cache.visit import Visit
 from pointsman.errors import ConfigError, PointsmanError
-from pointsman.types import DEFAULT_TENANT, Completion
+from pointsman.types import DEFAULT_TENANT, CacheUse, Completion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from pointsman._native import Decision
+    from pointsman.cache.identity import Question
     from pointsman.cache.store import RecentHit
     from pointsman.config import CacheSettings
     from pointsman.router.request import ChatRequest
@@ -73,17 +75,41 @@ def visit_of(cache: AnswerCache | None, chat: ChatRequest, decision: Decision) -
     wishes = chat.cache
     if cache is None or not (wishes.reads or wishes.writes):
         return None
-    tenant = chat.request.tenant
-    scope = wishes.scope or cache.options.namespace
     return Visit(
         cache,
-        read_question(chat.body, chat.request, f"{tenant or DEFAULT_TENANT}\n{scope}"),
+        _question_of(cache, chat),
         decision.decision_id,
         reads=wishes.reads,
         writes=wishes.writes,
         max_age_s=wishes.max_age_s,
-        namespace=namespace_of(tenant, scope),
+        namespace=namespace_of(chat.request.tenant, _scope_of(cache, chat)),
     )
+
+
+def _question_of(cache: AnswerCache, chat: ChatRequest) -> Question | str:
+    tenant = chat.request.tenant or DEFAULT_TENANT
+    return read_question(chat.body, chat.request, f"{tenant}\n{_scope_of(cache, chat)}")
+
+
+def _scope_of(cache: AnswerCache, chat: ChatRequest) -> str:
+    return chat.cache.scope or cache.options.namespace
+
+
+def foreseen(cache: AnswerCache | None, chat: ChatRequest, decision: Decision) -> Decision:
+    """The decision as the cache would carry it out now, if it keeps an answer; leaves no trace in it.
+
+    Whether the same question is under way at another request is not told: nobody waits here.
+    """
+    if cache is None or not chat.cache.reads:
+        return decision
+    question = _question_of(cache, chat)
+    if isinstance(question, str):
+        return decision
+    found = cache.peek(question, chat.cache.max_age_s)
+    if isinstance(found, Miss):
+        return decision
+    is_exact = CacheUse(layer=found.layer).is_exact
+    return decision.answered_by(found.entry_id, is_exact=is_exact, similarity=found.similarity)
 
 
 def patience_s(decision: Decision) -> float:

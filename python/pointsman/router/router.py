@@ -25,7 +25,7 @@ from pointsman.providers import build_provider
 from pointsman.router.admission import Admission
 from pointsman.router.audits import JUDGE_TAG
 from pointsman.router.budgets import Budgets
-from pointsman.router.cached import completion_of, kept_of, patience_s
+from pointsman.router.cached import completion_of, foreseen, kept_of, patience_s
 from pointsman.router.caching import Caching
 from pointsman.router.certificates import certificates
 from pointsman.router.embeddings import Embedder, Embedding
@@ -140,15 +140,14 @@ class Router:
     def decide(
         self, messages: str | Sequence[Mapping[str, Any]], *, model: str = "auto", **arguments: Any
     ) -> Decision:
-        """Decide without calling anyone; arguments as `complete`.
+        """Decide without calling anyone; arguments as `complete`. A kept answer that would serve is told.
 
         Raises:
             NoFeasibleDeployment: The constraints exclude every deployment.
             RequestError: The request cannot be understood.
         """
-        return self.decide_request(
-            self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
-        )
+        chat = self.parse(chat_body(messages, model, stream=False, arguments=arguments), {})
+        return self.foreseen(chat, self.decide_request(chat))
 
     def parse(
         self, body: Any, headers: Mapping[str, str], *, cache_control: str = "", key: Key | None = None
@@ -158,6 +157,10 @@ class Router:
         chat = ChatRequest.parse(body, headers, policy, cache_control=cache_control, key=key)
         shadow = self._promotions.shadow_of(chat)
         return chat if shadow is None else replace(chat, shadow=shadow)
+
+    def foreseen(self, chat: ChatRequest, decision: Decision) -> Decision:
+        """The decision as `run` would carry it out now: by a kept answer, if one serves."""
+        return foreseen(self._caching.cache, chat, decision)
 
     def decide_request(self, chat: ChatRequest) -> Decision:
         """Decide a parsed request now; errors as `decide`."""
