@@ -1,12 +1,16 @@
 """Cascades through the router: who is asked, what is kept, what it costs, what leaves and when."""
 
+from dataclasses import replace
+
 import anyio
 import orjson
 import pytest
 
 from pointsman import NoFeasibleDeployment, ProvidersExhausted, Router
 from pointsman.providers.scripted import Answer, BrokenStream, Failure, Hang, ScriptedProvider
-from pointsman.types import Usage
+from pointsman.router.plans import StepJudge
+from pointsman.router.request import chat_body
+from pointsman.types import Outcome, Usage
 
 from ..gateway.conftest import PROVIDERS, config
 
@@ -239,3 +243,59 @@ async def test_logprobs_that_only_verifiers_wanted_do_not_leave():
         asked = await ask(router, logprobs=True)
     assert "logprobs" not in answer.body["choices"][0]
     assert asked.decision.strategy == "cascade"
+
+
+def judged(router, worth_usd):
+    """The threshold of the first step, and what its answer comes to by the mean and by the lower bound."""
+    decision = router.decide(
+        ASKED, response_format=JSON, strategy="cascade", quality_value_usd=worth_usd, max_tokens=100
+    )
+    deployment, threshold = decision.steps[0]
+    said = [(name, 1.0) for name in ("empty", "truncation", "refusal", "json")]
+    beliefs = decision.quality_of(deployment), decision.quality_lcb_of(deployment)
+    return decision, threshold, *(router.planner.posterior("nano", belief, said) for belief in beliefs)
+
+
+async def test_an_ungraded_models_answer_is_not_kept_on_the_mean_alone():
+    router, _ = routed({"default": {}})
+    async with router:
+        worths_usd = [1e-6 * 1.3**i for i in range(60)]
+        worth_usd = next(
+            worth_usd
+            for worth_usd in worths_usd
+            for _, threshold, mean, least in [judged(router, worth_usd)]
+            if least + 0.05 < threshold < mean - 0.05
+        )
+        answer = await ask(router, quality_value_usd=worth_usd, max_tokens=100)
+        assert answer.attempts[0].is_rejected, "nobody has graded it"
+        decision, *_ = judged(router, worth_usd)
+        graded = Outcome(
+            deployment=decision.steps[0][0],
+            domain=decision.domain,
+            complexity=decision.complexity,
+            structure=decision.structure,
+            decision=decision,
+        )
+        for i in range(600):
+            router.observe(replace(graded, reward=float(i % 5 < 3)))
+        _, threshold, _, least = judged(router, worth_usd)
+        assert least > threshold
+        answer = await ask(router, quality_value_usd=worth_usd, max_tokens=100)
+    assert not answer.attempts[0].is_rejected, "now 600 were, and six in ten were good"
+
+
+async def test_json_that_follows_its_schema_is_one_witness():
+    schema = {"type": "json_schema", "json_schema": {"name": "t", "schema": {"type": "object"}}}
+    router, _ = routed()
+    async with router:
+        body = chat_body(
+            ASKED, "auto", stream=False, arguments={"strategy": "cascade", "response_format": schema}
+        )
+        chat = router.parse(body, {})
+        decision = router.decide_request(chat)
+        judge = StepJudge(router.planner, router._wirings.now, chat, decision)
+        answer = {"choices": [{"message": {"content": GOOD}, "finish_reason": "stop"}]}
+        seen = judge.look(0, answer, is_whole=True).p_good
+        said = [(name, 1.0) for name in ("empty", "truncation", "refusal", "json_schema")]
+        belief = decision.quality_of(decision.steps[0][0])
+        assert seen == pytest.approx(router.planner.posterior("nano", belief, said))
