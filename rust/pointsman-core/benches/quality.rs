@@ -30,6 +30,7 @@ fn unit(seed: u64, n: usize) -> Vec<f32> {
 fn context<'a>(features: &'a [f32], vector: &'a [f32]) -> Context<'a> {
     Context {
         slice: 1,
+        n_elsewhere: 12.0,
         priors: &PRIORS,
         features,
         vector,

@@ -51,7 +51,6 @@ mod request;
 mod router;
 mod scaffold;
 mod session;
-pub mod shrink;
 mod simd;
 pub mod sketch;
 mod splitmix;

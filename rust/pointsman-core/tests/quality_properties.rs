@@ -7,7 +7,6 @@ use pointsman_core::latency_model::LatencyModel;
 use pointsman_core::quality::{
     Arm, Context, Estimate, NeighbourConfig, QualityConfig, QualityEstimator,
 };
-use pointsman_core::shrink::shrink;
 use pointsman_core::sketch::Sketch;
 use pointsman_core::window::RotatingSketch;
 use proptest::collection::vec;
@@ -70,6 +69,7 @@ fn trained(history: &[Graded]) -> QualityEstimator {
         let vector = vector(*seed);
         let context = Context {
             slice: *slice,
+            n_elsewhere: 12.0,
             priors: &PRIORS,
             features,
             vector: &vector,
@@ -86,6 +86,7 @@ fn predict(estimator: &QualityEstimator, slice: u64, features: &[f32], seed: u64
     let priors = vec![0.5; estimator.n_arms()];
     let context = Context {
         slice,
+        n_elsewhere: 12.0,
         priors: &priors,
         features,
         vector: &vector,
@@ -176,7 +177,7 @@ proptest! {
             3 => reward = f64::from(bad),
             _ => weight = f64::from(bad),
         }
-        let context = Context { slice: 1, priors: &priors, features: &features, vector: &vector };
+        let context = Context { slice: 1, n_elsewhere: 12.0, priors: &priors, features: &features, vector: &vector };
         prop_assert!(estimator.observe(&context, 1, reward, weight, 0.0).is_err());
         prop_assert_eq!(estimator, trained(&[]));
     }
@@ -210,14 +211,6 @@ proptest! {
         for (got, expected) in propensities(&reversed).iter().zip(expected) {
             prop_assert!((got - expected).abs() < 1e-12);
         }
-    }
-
-    #[test]
-    fn shrinking_stays_between_mean_and_anchor(
-        mean in 0.0..=1.0_f64, sd in 0.0..0.5_f64, anchor in 0.0..=1.0_f64, variance in 0.0..1.0_f64,
-    ) {
-        let shrunk = shrink(mean, sd, anchor, variance).unwrap();
-        prop_assert!(shrunk >= mean.min(anchor) - 1e-12 && shrunk <= mean.max(anchor) + 1e-12);
     }
 
     #[test]

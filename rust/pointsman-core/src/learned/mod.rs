@@ -83,6 +83,13 @@ impl Learned {
         adapted.n_given = self.n_given;
         adapted.qualities = self.qualities.clone();
         adapted.qualities.set_arms(&arms(new))?;
+        let is_same = |model: &&Model| {
+            let before = old.models().iter().find(|one| one.name == model.name);
+            before.is_some_and(|before| before.quality == model.quality)
+        };
+        for model in new.models().iter().filter(|model| !is_same(model)) {
+            adapted.qualities.forget_overall(&model.name);
+        }
         let place_of = |arm: usize| {
             let name = &old.deployments()[arm].name;
             place(new.deployments(), |one| one.name == *name)
@@ -137,7 +144,7 @@ impl Learned {
         Ok(beliefs)
     }
 
-    /// Puts estimates, shrunken to their slice, in the place of priors wherever a model has rewards.
+    /// Puts estimates, as a choice must see them, in the place of priors wherever a model has rewards.
     fn grade(&self, beliefs: &mut Beliefs, task: &Task<'_>, now_s: f64) -> Result<(), LearnError> {
         let priors: Vec<f64> = beliefs
             .each
@@ -147,6 +154,7 @@ impl Learned {
         let (features, key) = (task.quality_features(), self.key(task));
         let context = Context {
             slice: task.slice(),
+            n_elsewhere: task.n_elsewhere(),
             priors: &priors,
             features: &features,
             vector: &key,
@@ -159,7 +167,7 @@ impl Learned {
             .predict_into(&context, now_s, &mut estimates)?;
         self.qualities
             .widen_into(&context, &known, now_s, &mut estimates)?;
-        self.qualities.shrink_into(&mut estimates)?;
+        self.qualities.shrink_into(&mut estimates);
         for arm in known {
             let Estimate { mean, sd, lcb, .. } = estimates[arm];
             beliefs.each[arm].quality = Quality { mean, sd, lcb };
@@ -225,6 +233,7 @@ impl Learned {
         let (features, key) = (task.quality_features(), self.key(task));
         let context = Context {
             slice: task.slice(),
+            n_elsewhere: task.n_elsewhere(),
             priors: &priors,
             features: &features,
             vector: &key,

@@ -11,6 +11,7 @@ use crate::quality::Context;
 struct Side {
     arm: usize,
     slice: u64,
+    n_elsewhere: f64,
     priors: Vec<f64>,
     features: Vec<f32>,
     key: Vec<f32>,
@@ -20,6 +21,7 @@ impl Side {
     fn context(&self) -> Context<'_> {
         Context {
             slice: self.slice,
+            n_elsewhere: self.n_elsewhere,
             priors: &self.priors,
             features: &self.features,
             vector: &self.key,
@@ -59,6 +61,7 @@ impl Learned {
         Ok(Side {
             arm,
             slice: task.slice(),
+            n_elsewhere: task.n_elsewhere(),
             priors: catalog.deployments().iter().map(prior).collect(),
             features: task.quality_features().to_vec(),
             key: self.key(&task),

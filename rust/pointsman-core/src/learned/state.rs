@@ -12,7 +12,7 @@ use crate::prompt_cache::CacheHabit;
 use crate::quality::QualityEstimator;
 
 const MAGIC: [u8; 4] = *b"PMLS";
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// What others keep beside what was learned: name and bytes, by name.
 pub(crate) type Others = Vec<(String, Vec<u8>)>;
 

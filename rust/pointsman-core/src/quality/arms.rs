@@ -82,6 +82,10 @@ impl ArmTable {
         self.models.len()
     }
 
+    pub(crate) fn model(&self, name: &str) -> Option<usize> {
+        self.models.iter().position(|one| one == name)
+    }
+
     /// Where each arm and model of `self` stands in `new`.
     pub(crate) fn mapping(&self, new: &ArmTable) -> Mapping {
         Mapping {

@@ -3,7 +3,7 @@
 use crate::learn_error::{LearnError, within};
 use crate::logistic::sigma;
 use crate::quality::arms::{Arm, ArmTable};
-use crate::quality::between::Between;
+use crate::quality::blend::blend;
 use crate::quality::context::Context;
 use crate::quality::estimate::Estimate;
 use crate::quality::neighbours::{Neighbours, Support};
@@ -12,7 +12,6 @@ use crate::quality::ridge::{Ridge, widened};
 use crate::quality::settings::{NeighbourConfig, QualityConfig};
 use crate::quality::slice::{Belief, SlicePosteriors};
 use crate::quality::stack::{Parts, Stack};
-use crate::shrink::shrink;
 
 /// Predicts the quality of every arm, and learns from graded answers.
 ///
@@ -25,7 +24,7 @@ use crate::shrink::shrink;
 ///
 /// let arms = [Arm::new("big@a", "big"), Arm::new("small@a", "small")];
 /// let mut estimator = QualityEstimator::new(QualityConfig::new(2, 2), &arms).unwrap();
-/// let context = Context { slice: 7, priors: &[0.9, 0.6], features: &[1.0, 0.5], vector: &[0.6, 0.8] };
+/// let context = Context { slice: 7, n_elsewhere: 12.0, priors: &[0.9, 0.6], features: &[1.0, 0.5], vector: &[0.6, 0.8] };
 /// let mut estimates = [Estimate::default(); 2];
 ///
 /// // Nothing learned: the answer is the registry's prior.
@@ -50,7 +49,6 @@ pub struct QualityEstimator {
     pub(crate) ring: Neighbours,
     pub(crate) stack: Stack,
     pub(crate) platts: Vec<Platt>,
-    pub(crate) between: Between,
 }
 
 impl QualityEstimator {
@@ -74,7 +72,6 @@ impl QualityEstimator {
             ring: Neighbours::new(config.neighbours, rate_per_s)?,
             stack: Stack::default(),
             platts: vec![Platt::default(); arms.n_models()],
-            between: Between::default(),
             arms,
         })
     }
@@ -97,28 +94,19 @@ impl QualityEstimator {
 
     /// Rewards learned in a slice, faded by their age.
     pub fn n_outcomes(&self, slice: u64, now_s: f64) -> f64 {
-        self.slices.view(slice, now_s).n_outcomes()
+        self.slices.view(slice, 0.0, now_s).n_outcomes()
     }
 
-    /// Draws the means towards their slices', as a choice among many must see them (science.md 2.5).
+    /// Puts means in place that hold to their slices', as a choice among many must see them (science.md 2.5).
     ///
-    /// Of an estimate's variance the share `(K - 2) / K` is taken for noise, `K` being the models learned of: James
-    /// and Stein's factor. With two there is no luckiest of many to beware of. A lower bound is never that of a mean
-    /// above the slice's: what is proven is proven for the slice.
-    ///
-    /// # Errors
-    ///
-    /// An estimate that is NaN or out of range.
-    pub fn shrink_into(&self, estimates: &mut [Estimate]) -> Result<(), LearnError> {
-        let n_known = self.ridges.iter().filter(|ridge| !ridge.is_empty()).count() as f64;
-        let noise_share = ((n_known - 2.0) / n_known.max(1.0)).max(0.0);
-        let between = self.between.variance();
+    /// What was learned of the parts' weights is left out: it fits the requests seen, and the best of many bold
+    /// predictions is mostly the luckiest. A lower bound is never that of a mean above the slice's: what is proven is
+    /// proven for the slice.
+    pub fn shrink_into(&self, estimates: &mut [Estimate]) {
         for estimate in estimates {
-            let sd = estimate.sd * noise_share.sqrt();
-            let slice = estimate.parts.slice;
-            let mean = shrink(estimate.mean, sd, slice, between)?;
+            let mean = blend(&estimate.parts);
             let proven = Estimate {
-                mean: mean.min(slice),
+                mean: mean.min(estimate.parts.slice),
                 ..*estimate
             };
             let lcb = proven.with_sd(estimate.sd).lcb;
@@ -128,7 +116,6 @@ impl QualityEstimator {
                 ..*estimate
             };
         }
-        Ok(())
     }
 
     /// The weights of the blend: intercept, slice, residual, neighbours.
@@ -160,7 +147,7 @@ impl QualityEstimator {
         }
         let mut supports = vec![Support::default(); self.arms.n_models()];
         self.ring.support_into(context.vector, now_s, &mut supports);
-        let slices = self.slices.view(context.slice, now_s);
+        let slices = self.slices.view(context.slice, context.n_elsewhere, now_s);
         let features = widened(context.features);
         let features = &features[..context.features.len()];
         let residual = |ridge: &Ridge| ridge.predict_wide(features);
@@ -245,7 +232,7 @@ impl QualityEstimator {
         self.ring.support_into(context.vector, now_s, &mut supports);
         let belief = self
             .slices
-            .view(context.slice, now_s)
+            .view(context.slice, context.n_elsewhere, now_s)
             .posterior(arm, context.priors[arm]);
         let residual = self.ridges[model].predict(context.features);
         let parts = self.parts(residual, belief, supports[model]);
@@ -274,17 +261,15 @@ impl QualityEstimator {
         within("weight", weight, 0.0, 1e6, "give a weight in [0, 1e6]")?;
         parts.check()?;
         let z = self.stack.predict(parts);
-        let predicted = sigma(self.platts[model].correct(z));
-        self.between
-            .observe(predicted - parts.slice, reward - parts.slice, weight);
         self.platts[model].observe(z, reward, weight, now_s);
         self.stack.observe(parts, reward, weight);
         let residual = reward - parts.slice;
         self.ridges[model].observe(context.features, residual, weight, now_s)?;
         self.design
             .observe(context.features, residual, weight, now_s)?;
+        let prior = context.priors[arm];
         self.slices
-            .observe(context.slice, arm, reward, weight, now_s);
+            .observe(context.slice, (arm, prior), reward, weight, now_s);
         self.ring
             .observe(context.vector, model, reward, weight, now_s)
     }
@@ -337,6 +322,13 @@ impl QualityEstimator {
         Ok(())
     }
 
+    /// Drops what slices not seen yet would start from, of a model whose priors have changed.
+    pub fn forget_overall(&mut self, model: &str) {
+        if let Some(place) = self.arms.model(model) {
+            self.slices.forget_overall(place);
+        }
+    }
+
     pub(super) fn parts(&self, residual: f64, belief: Belief, support: Support) -> Parts {
         let n = self.config.n_neighbour_prior;
         Parts {
@@ -353,6 +345,8 @@ impl QualityEstimator {
 
     pub(super) fn check(&self, context: &Context<'_>, now_s: f64) -> Result<(), LearnError> {
         within("now_s", now_s, -1e12, 1e12, "give seconds")?;
+        let remedy = "give a number in [0, 1e6]";
+        within("n_elsewhere", context.n_elsewhere, 0.0, 1e6, remedy)?;
         if context.priors.len() != self.n_arms() {
             let got = context.priors.len();
             return Err(LearnError::invalid("priors", got, "give one prior per arm"));

@@ -3,7 +3,7 @@
 //! Start at [`QualityEstimator`]. The parts are public so that each can be measured alone.
 
 mod arms;
-mod between;
+mod blend;
 mod cells;
 mod centres;
 mod codes;
@@ -13,6 +13,7 @@ mod estimator;
 mod hits;
 mod matrix;
 mod neighbours;
+mod overall;
 mod platt;
 mod preference;
 mod registry;

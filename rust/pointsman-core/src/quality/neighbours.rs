@@ -94,7 +94,7 @@ impl Neighbours {
         self.entries.is_empty()
     }
 
-    /// Weighted mean reward of a model near `vector` and the weight behind it; the nearest neighbour weighs 1.
+    /// Weighted mean reward of a model near `vector` and the weight behind it; the same request weighs 1.
     ///
     /// # Errors
     ///
@@ -140,12 +140,10 @@ impl Neighbours {
     }
 
     fn add_up(&self, hits: &[Hit], now_s: f64, out: &mut [Support]) {
-        let Some(nearest) = hits.iter().max().map(|hit| hit.similarity()) else {
-            return;
-        };
         for hit in hits {
             let entry = &self.entries[hit.place() as usize];
-            let loss = f64::from(nearest - hit.similarity()) / self.config.temperature;
+            // A product of rounded vectors may be a little above 1.
+            let loss = f64::from(1.0 - hit.similarity()).max(0.0) / self.config.temperature;
             let exponent = -loss - self.rate_per_s * (now_s - entry.at_s).max(0.0);
             if exponent < MIN_EXPONENT {
                 continue;

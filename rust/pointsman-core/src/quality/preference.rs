@@ -38,7 +38,7 @@ impl QualityEstimator {
     ///
     /// let arms = [Arm::new("a@p", "a"), Arm::new("b@p", "b")];
     /// let mut estimator = QualityEstimator::new(QualityConfig::new(1, 1), &arms)?;
-    /// let context = Context { slice: 7, priors: &[0.7, 0.7], features: &[1.0], vector: &[0.0] };
+    /// let context = Context { slice: 7, n_elsewhere: 12.0, priors: &[0.7, 0.7], features: &[1.0], vector: &[0.0] };
     /// for _ in 0..50 {
     ///     estimator.prefer((&context, 1), (&context, 0), 1.0, 0.0)?;
     /// }
@@ -95,7 +95,7 @@ impl QualityEstimator {
     /// use pointsman_core::quality::{Arm, Context, Estimate, QualityConfig, QualityEstimator};
     ///
     /// let mut estimator = QualityEstimator::new(QualityConfig::new(1, 1), &[Arm::new("a@p", "a")])?;
-    /// let context = Context { slice: 7, priors: &[0.7], features: &[1.0], vector: &[0.0] };
+    /// let context = Context { slice: 7, n_elsewhere: 12.0, priors: &[0.7], features: &[1.0], vector: &[0.0] };
     /// let mean = |estimator: &QualityEstimator| {
     ///     let mut estimates = [Estimate::default()];
     ///     estimator.predict_into(&context, 0.0, &mut estimates).map(|()| estimates[0].parts.slice)
@@ -136,7 +136,7 @@ impl QualityEstimator {
         let model = self.model(arm)?;
         let mut supports = vec![Support::default(); model + 1];
         self.ring.support_into(context.vector, now_s, &mut supports);
-        let slices = self.slices.view(context.slice, now_s);
+        let slices = self.slices.view(context.slice, context.n_elsewhere, now_s);
         let belief = slices.posterior(arm, context.priors[arm]);
         let ridge = &self.ridges[model];
         let residual = ridge.predict(context.features);

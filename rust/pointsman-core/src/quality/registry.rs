@@ -63,7 +63,7 @@ impl Quality {
 }
 
 /// The registry's prior of one model, with every (domain, complexity) cell computed at load.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QualityPrior {
     default: f64,
     cells: [[Quality; Complexity::ALL.len()]; Domain::ALL.len()],

@@ -16,7 +16,8 @@ pub struct NeighbourConfig {
     pub n_entries: usize,
     /// Neighbours that count, 1..=256.
     pub n_neighbours: usize,
-    /// Loss of cosine at which a neighbour counts 1/e of the nearest.
+    /// Cosine lost at which a neighbour counts 1/e of the same request: far from all that was learned of, all count
+    /// little.
     pub temperature: f64,
 }
 
@@ -82,7 +83,7 @@ impl QualityConfig {
                 n_dimensions,
                 n_entries: 20_000,
                 n_neighbours: 100,
-                temperature: 0.1,
+                temperature: 0.2,
             },
         }
     }

@@ -1,5 +1,5 @@
-//! [`SlicePosteriors`]: a Beta posterior per slice and model, forgotten by the day, with each deployment drawn
-//! towards its siblings.
+//! [`SlicePosteriors`]: a Beta posterior per slice and model, forgotten by the day, drawn towards what other slices
+//! have shown of the model, with each deployment drawn towards its siblings.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use crate::codec::{Reader, Writer};
 use crate::learn_error::LearnError;
 use crate::logistic::decay;
 use crate::quality::arms::{ArmTable, Mapping};
+use crate::quality::overall::{Excess, Overall};
 
 /// Pseudo-counts of the registry's prior (science.md 2.3).
 pub const N_PRIOR: f64 = 12.0;
@@ -21,7 +22,7 @@ pub const MAX_SLICES: usize = 4096;
 pub struct Belief {
     /// Expected value.
     pub mean: f64,
-    /// Observations it rests on, pseudo-counts included.
+    /// Observations it rests on, pseudo-counts included and those of other slices left out.
     pub n: f64,
 }
 
@@ -66,6 +67,7 @@ pub struct SlicePosteriors {
     model_of: Vec<usize>,
     n_models: usize,
     rows: BTreeMap<u64, Row>,
+    overall: Overall,
 }
 
 /// One slice at one time, ready to be asked about every arm.
@@ -74,6 +76,9 @@ pub struct SliceView<'a> {
     row: Option<&'a Row>,
     model_of: &'a [usize],
     kept: f64,
+    overall: &'a Overall,
+    overall_kept: f64,
+    n_elsewhere: f64,
 }
 
 impl SlicePosteriors {
@@ -84,22 +89,37 @@ impl SlicePosteriors {
             model_of: arms.model_of().to_vec(),
             n_models: arms.n_models(),
             rows: BTreeMap::new(),
+            overall: Overall::new(arms, rate_per_s),
         }
     }
 
-    /// Looks the slice up once.
-    pub fn view(&self, slice: u64, now_s: f64) -> SliceView<'_> {
+    /// Looks the slice up once; outcomes of others count for at most `n_elsewhere` of its own, and for [`N_PRIOR`]
+    /// where that is more.
+    pub fn view(&self, slice: u64, n_elsewhere: f64, now_s: f64) -> SliceView<'_> {
         let row = self.rows.get(&slice);
         let kept = row.map_or(0.0, |row| decay(self.rate_per_s, now_s - row.last_s));
         SliceView {
             row,
             model_of: &self.model_of,
             kept,
+            overall: &self.overall,
+            overall_kept: self.overall.kept(now_s),
+            n_elsewhere: n_elsewhere.max(N_PRIOR),
         }
     }
 
-    /// Adds one outcome; one that comes late counts as much as it would by now.
-    pub(crate) fn observe(&mut self, slice: u64, arm: usize, reward: f64, weight: f64, now_s: f64) {
+    /// Adds one outcome of an arm whose prior mean is `prior`; one that comes late counts as much as it would by now.
+    pub(crate) fn observe(
+        &mut self,
+        slice: u64,
+        (arm, prior): (usize, f64),
+        reward: f64,
+        weight: f64,
+        now_s: f64,
+    ) {
+        let model = self.model_of[arm];
+        self.overall
+            .observe((model, arm), reward - prior, weight, now_s);
         if !self.rows.contains_key(&slice) && self.rows.len() >= MAX_SLICES {
             self.evict();
         }
@@ -113,13 +133,14 @@ impl SlicePosteriors {
         row.arms.iter_mut().for_each(|counts| counts.scale(kept));
         let weight = weight * decay(self.rate_per_s, row.last_s - now_s);
         row.last_s = row.last_s.max(now_s);
-        row.models[self.model_of[arm]].add(reward, weight);
+        row.models[model].add(reward, weight);
         row.arms[arm].add(reward, weight);
     }
 
     /// Lets only the share `kept` of an arm's outcomes count, in every slice.
     pub(crate) fn fade(&mut self, arm: usize, kept: f64) {
         let model = self.model_of[arm];
+        self.overall.fade((model, arm), kept);
         for row in self.rows.values_mut() {
             let mut gone = row.arms[arm];
             gone.scale(1.0 - kept);
@@ -130,12 +151,18 @@ impl SlicePosteriors {
 
     /// Changes the rewards of outcomes that were learned, not their number; those that have faded change as little.
     pub(crate) fn revise(&mut self, slice: u64, arm: usize, change: f64) {
+        let model = self.model_of[arm];
+        self.overall.revise((model, arm), change);
         if let Some(row) = self.rows.get_mut(&slice) {
-            let model = self.model_of[arm];
             for counts in [&mut row.models[model], &mut row.arms[arm]] {
                 counts.sum = (counts.sum + change).clamp(0.0, counts.n);
             }
         }
+    }
+
+    /// Drops what other slices say of a model, as its prior has changed; each slice keeps what it knows.
+    pub(crate) fn forget_overall(&mut self, model: usize) {
+        self.overall.forget(model, &self.model_of);
     }
 
     fn evict(&mut self) {
@@ -152,6 +179,7 @@ impl SlicePosteriors {
     pub(crate) fn remap(&mut self, arms: &ArmTable, mapping: &Mapping) {
         self.model_of = arms.model_of().to_vec();
         self.n_models = arms.n_models();
+        self.overall.remap(mapping);
         for row in self.rows.values_mut() {
             row.models = mapping.models.apply(&row.models);
             row.arms = mapping.arms.apply(&row.arms);
@@ -159,6 +187,7 @@ impl SlicePosteriors {
     }
 
     pub(crate) fn save(&self, writer: &mut Writer) {
+        self.overall.save(writer);
         writer.len(self.rows.len());
         for (slice, row) in &self.rows {
             writer.u64(*slice);
@@ -171,6 +200,7 @@ impl SlicePosteriors {
     }
 
     pub(crate) fn load(&mut self, reader: &mut Reader) -> Result<(), LearnError> {
+        self.overall.load(reader)?;
         let n_rows = reader.len(16)?;
         for _ in 0..n_rows {
             let slice = reader.u64()?;
@@ -199,18 +229,36 @@ fn counts(reader: &mut Reader, n: usize) -> Result<Vec<Counts>, LearnError> {
 impl SliceView<'_> {
     /// Posterior of an arm whose prior mean is `prior`.
     ///
-    /// A deployment's prior is what its siblings (the same model elsewhere) have shown, worth at most
-    /// [`N_SIBLING`] outcomes; a model's only deployment has exactly the model's posterior.
+    /// It starts from the prior and how far above their priors the model's rewards are in other slices. A
+    /// deployment starts from what its siblings (the same model elsewhere) have shown, worth at most [`N_SIBLING`]
+    /// outcomes; a model's only deployment has exactly the model's posterior.
     pub fn posterior(&self, arm: usize, prior: f64) -> Belief {
         let own = self.counts(|row| row.arms[arm]);
-        let siblings = self.counts(|row| row.models[self.model_of[arm]]).minus(own);
-        let n_known = N_PRIOR + siblings.n;
-        let expected = (N_PRIOR * prior + siblings.sum) / n_known;
-        let n_counted = n_known.min(N_PRIOR.max(N_SIBLING));
-        let n = n_counted + own.n;
+        let of_model = self.counts(|row| row.models[self.model_of[arm]]);
+        let siblings = of_model.minus(own);
+        let start = self.start(self.model_of[arm], of_model, prior);
+        let n_known = start.n + siblings.n;
+        let expected = (start.n * start.mean + siblings.sum) / n_known;
+        let n_counted = n_known.min(start.n.max(N_SIBLING));
+        // Outcomes of other slices say where to start, and nothing of how far this one lies from them.
+        let n_seen = (N_PRIOR + siblings.n).min(N_SIBLING);
         Belief {
-            mean: (n_counted * expected + own.sum) / n,
-            n,
+            mean: (n_counted * expected + own.sum) / (n_counted + own.n),
+            n: n_seen + own.n,
+        }
+    }
+
+    /// What is expected of a model of which nothing is known in this slice.
+    fn start(&self, model: usize, here: Counts, prior: f64) -> Belief {
+        let here = Excess {
+            n: here.n,
+            sum: here.sum - here.n * prior,
+        };
+        let elsewhere = self.overall.of(model, self.overall_kept).minus(here);
+        let n = N_PRIOR + elsewhere.n;
+        Belief {
+            mean: (prior + elsewhere.sum / n).clamp(0.0, 1.0),
+            n: n.min(self.n_elsewhere),
         }
     }
 
@@ -242,7 +290,7 @@ mod tests {
 
     #[test]
     fn an_unknown_slice_answers_its_prior() {
-        let belief = posteriors().view(7, 0.0).posterior(2, 0.7);
+        let belief = posteriors().view(7, N_PRIOR, 0.0).posterior(2, 0.7);
         assert!((belief.mean - 0.7).abs() < 1e-12);
         assert_eq!(belief.n, N_PRIOR);
     }
@@ -251,41 +299,65 @@ mod tests {
     fn a_single_deployment_is_the_plain_beta_posterior() {
         let mut posteriors = posteriors();
         for index in 0..30 {
-            posteriors.observe(7, 2, f64::from(u8::from(index % 3 == 0)), 1.0, 0.0);
+            posteriors.observe(7, (2, 0.5), f64::from(u8::from(index % 3 == 0)), 1.0, 0.0);
         }
-        let belief = posteriors.view(7, 0.0).posterior(2, 0.5);
+        let belief = posteriors.view(7, N_PRIOR, 0.0).posterior(2, 0.5);
         assert!((belief.mean - (6.0 + 10.0) / 42.0).abs() < 1e-12);
         assert!((belief.n - 42.0).abs() < 1e-12);
     }
 
     #[test]
+    fn a_new_slice_starts_from_what_others_have_shown_and_is_as_uncertain_as_before() {
+        let mut posteriors = posteriors();
+        (0..400).for_each(|_| posteriors.observe(7, (2, 0.5), 0.9, 1.0, 0.0));
+        let start = posteriors.view(8, 100.0, 0.0).posterior(2, 0.6);
+        assert!((start.mean - 0.988).abs() < 1e-3, "{start:?}");
+        assert_eq!(start.n, N_PRIOR);
+        (0..100).for_each(|_| posteriors.observe(8, (2, 0.6), 0.2, 1.0, 0.0));
+        let own = |n_elsewhere| posteriors.view(8, n_elsewhere, 0.0).posterior(2, 0.6).mean;
+        assert!((own(100.0) - (0.988 + 0.2) / 2.0).abs() < 1e-3);
+        assert!((own(0.0) - (12.0 * 0.988 + 20.0) / 112.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_slice_is_not_told_by_the_others_what_it_said_itself() {
+        let mut posteriors = posteriors();
+        (0..30).for_each(|_| posteriors.observe(7, (2, 0.5), 1.0, 1.0, 0.0));
+        let plain = (6.0 + 30.0) / 42.0;
+        let belief = posteriors.view(7, 100.0, 0.0).posterior(2, 0.5);
+        assert!((belief.mean - plain).abs() < 1e-12);
+        posteriors.fade(2, 0.0);
+        assert_eq!(posteriors.view(8, 100.0, 0.0).posterior(2, 0.5).mean, 0.5);
+    }
+
+    #[test]
     fn a_deployment_starts_from_its_sibling_and_then_speaks_for_itself() {
         let mut posteriors = posteriors();
-        (0..500).for_each(|_| posteriors.observe(7, 0, 0.9, 1.0, 0.0));
-        let start = posteriors.view(7, 0.0).posterior(1, 0.5);
+        (0..500).for_each(|_| posteriors.observe(7, (0, 0.5), 0.9, 1.0, 0.0));
+        let start = posteriors.view(7, N_PRIOR, 0.0).posterior(1, 0.5);
         assert!((start.mean - 0.89).abs() < 0.01 && start.n <= N_SIBLING);
-        (0..450).for_each(|_| posteriors.observe(7, 1, 0.5, 1.0, 0.0));
-        assert!((posteriors.view(7, 0.0).posterior(1, 0.5).mean - 0.54).abs() < 0.01);
+        (0..450).for_each(|_| posteriors.observe(7, (1, 0.5), 0.5, 1.0, 0.0));
+        assert!((posteriors.view(7, N_PRIOR, 0.0).posterior(1, 0.5).mean - 0.54).abs() < 0.01);
     }
 
     #[test]
     fn half_is_forgotten_per_half_life_and_a_late_outcome_counts_less() {
         let mut posteriors = posteriors();
-        posteriors.observe(7, 2, 1.0, 8.0, 0.0);
+        posteriors.observe(7, (2, 0.5), 1.0, 8.0, 0.0);
         let n = |posteriors: &SlicePosteriors, now_s| {
-            posteriors.view(7, now_s).posterior(2, 0.5).n - N_PRIOR
+            posteriors.view(7, N_PRIOR, now_s).posterior(2, 0.5).n - N_PRIOR
         };
         assert!((n(&posteriors, DAY_S) - 4.0).abs() < 1e-9);
-        posteriors.observe(7, 2, 1.0, 8.0, DAY_S);
-        posteriors.observe(7, 2, 1.0, 8.0, 0.0);
+        posteriors.observe(7, (2, 0.5), 1.0, 8.0, DAY_S);
+        posteriors.observe(7, (2, 0.5), 1.0, 8.0, 0.0);
         assert!((n(&posteriors, DAY_S) - 16.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_fades_is_the_arm_s_own_part() {
         let mut posteriors = posteriors();
-        (0..100).for_each(|_| posteriors.observe(7, 0, 0.9, 1.0, 0.0));
-        (0..100).for_each(|_| posteriors.observe(7, 1, 0.5, 1.0, 0.0));
+        (0..100).for_each(|_| posteriors.observe(7, (0, 0.5), 0.9, 1.0, 0.0));
+        (0..100).for_each(|_| posteriors.observe(7, (1, 0.5), 0.5, 1.0, 0.0));
         posteriors.fade(0, 0.1);
         let row = &posteriors.rows[&7];
         assert!((row.arms[0].n - 10.0).abs() < 1e-9 && (row.arms[1].n - 100.0).abs() < 1e-9);
@@ -297,7 +369,7 @@ mod tests {
     fn the_slice_heard_of_least_recently_makes_room() {
         let mut posteriors = posteriors();
         for slice in 0..=MAX_SLICES as u64 {
-            posteriors.observe(slice, 0, 1.0, 1.0, slice as f64);
+            posteriors.observe(slice, (0, 0.5), 1.0, 1.0, slice as f64);
         }
         assert_eq!(posteriors.rows.len(), MAX_SLICES);
         assert!(!posteriors.rows.contains_key(&0));

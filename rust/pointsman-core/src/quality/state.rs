@@ -8,7 +8,7 @@ use crate::quality::platt::Platt;
 use crate::quality::settings::QualityConfig;
 
 const MAGIC: [u8; 4] = *b"PMQE";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 impl QualityEstimator {
     /// All that was learned, as bytes.
@@ -28,7 +28,6 @@ impl QualityEstimator {
         }
         self.platts.iter().for_each(|platt| platt.save(&mut writer));
         self.stack.save(&mut writer);
-        self.between.save(&mut writer);
         self.ring.save(&mut writer);
         writer.seal(MAGIC, VERSION)
     }
@@ -73,7 +72,6 @@ impl QualityEstimator {
             *platt = Platt::load(reader)?;
         }
         self.stack.load(reader)?;
-        self.between.load(reader)?;
         self.ring.load(reader, self.arms.n_models())
     }
 }

@@ -144,6 +144,7 @@ fn run(seed: u64, twin: Twin) -> Report {
         let request = world.request();
         let context = Context {
             slice: request.slice as u64,
+            n_elsewhere: 12.0,
             priors: &[0.5; N_ARMS],
             features: &request.features,
             vector: &request.vector,

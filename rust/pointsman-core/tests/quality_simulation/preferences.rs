@@ -45,6 +45,7 @@ fn estimator() -> QualityEstimator {
 fn context(features: &[f32]) -> Context<'_> {
     Context {
         slice: 1,
+        n_elsewhere: 12.0,
         priors: &PRIORS,
         features,
         vector: &[0.0],
@@ -194,6 +195,7 @@ fn a_reward_taken_back_leaves_what_the_new_one_would_have() {
         .collect();
     let context = |vector| Context {
         slice: 1,
+        n_elsewhere: 12.0,
         priors: &[0.7; 3],
         features: vector,
         vector,

@@ -160,6 +160,7 @@ fn narrowed(x: &[f64]) -> Vec<f32> {
 fn context(features: &[f32]) -> Context<'_> {
     Context {
         slice: 0,
+        n_elsewhere: 12.0,
         priors: &PRIORS,
         features,
         vector: &[0.0],

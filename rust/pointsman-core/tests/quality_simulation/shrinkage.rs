@@ -63,10 +63,16 @@ fn estimator() -> QualityEstimator {
     QualityEstimator::new(config, &arms).unwrap()
 }
 
+/// The direction of `x`.
+fn unit(x: &[f32]) -> Vec<f32> {
+    let norm = x.iter().map(|value| value * value).sum::<f32>().sqrt();
+    x.iter().map(|value| value / norm).collect()
+}
+
 /// The incumbent, the arm that is best in the slice, is left only for one whose lower bound is as high.
 fn shrunken(estimator: &QualityEstimator, estimates: &[Estimate]) -> usize {
     let mut estimates = estimates.to_vec();
-    estimator.shrink_into(&mut estimates).unwrap();
+    estimator.shrink_into(&mut estimates);
     let bar = estimates[best(&estimates, |e| e.parts.slice)].lcb;
     best(&estimates, |e| if e.lcb >= bar { e.mean } else { 0.0 })
 }
@@ -93,9 +99,10 @@ fn lead(seed: u64, route: fn(&QualityEstimator, &[Estimate]) -> usize) -> f64 {
         let features: Vec<f32> = std::iter::once(1.0).chain(x.iter().copied()).collect();
         let context = Context {
             slice: 0,
+            n_elsewhere: 12.0,
             priors: &PRIORS,
             features: &features,
-            vector: &x,
+            vector: &unit(&x),
         };
         let mut out = [Estimate::default(); N_ARMS];
         estimator.predict_into(&context, 0.0, &mut out).unwrap();
