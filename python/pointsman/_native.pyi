@@ -52,7 +52,7 @@ class UnknownName(PointsmanError, KeyError):
     """A model, provider or deployment the catalog does not hold."""
 
 class InvalidState(PointsmanError, ValueError):
-    """Saved state that is cut, changed, of another version or of another shape."""
+    """Saved state that is cut, changed, of another version, of another shape or of other models."""
 
 class NoFeasibleDeployment(PointsmanError):
     """The constraints exclude every deployment; the message names the binding one and the nearest miss."""
@@ -580,7 +580,7 @@ class Core:
             What others had given to `save`.
 
         Raises:
-            InvalidState: Cut, changed or of another version; nothing changes then.
+            InvalidState: Cut, changed, of another version or of none of these models; nothing changes then.
         """
 
 @final

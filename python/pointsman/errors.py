@@ -4,7 +4,7 @@ Everything pointsman raises on purpose derives from `PointsmanError`::
 
     PointsmanError                     (defined in the native core)
     ├── InvalidInput (ValueError)      the core refused a value: NaN, empty conversation, bad catalog
-    ├── InvalidState (ValueError)      saved state that is cut, changed or of another version
+    ├── InvalidState (ValueError)      saved state that is cut, changed, of another version or of other models
     ├── UnknownName (KeyError)         a model, provider, deployment or policy that the catalog does not hold
     ├── NoFeasibleDeployment           the constraints exclude every deployment; `.infeasible` says why
     ├── ConfigError (ValueError)       a config file or environment that cannot be used

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from pointsman._native import Core
 from pointsman.cli import app
+from pointsman.errors import InvalidState
 from pointsman.learning.data import TableError
 from pointsman.learning.train import Tariff, ask, catalog
 
@@ -97,6 +98,14 @@ def test_a_state_of_train_makes_a_core_choose_the_expert(tmp_path: Path):
         ("Give a recipe for soup with 4 carrots and 9 onions, simmered slowly with herbs.", "cyd"),
     ):
         assert core.decide(ask(text), now_s=1.8e9, seed=0).model == expert
+
+
+def test_a_state_of_models_that_are_not_here_is_refused_by_name(tmp_path: Path):
+    folder, state = write(tmp_path / "table", *topic_world(60)), tmp_path / "learned.state"
+    CliRunner().invoke(app, ["train", str(folder), "-o", str(state)])
+    core = Core(catalog({"openai/ada": 0.5}, {"openai/ada": Tariff(1.0, 1.0, None)}))  # type: ignore[arg-type]
+    with pytest.raises(InvalidState, match=r"learned of the models ada, bob, cyd, and here are openai/ada"):
+        core.load(state.read_bytes())
 
 
 def test_the_table_for_people_and_the_plot(tmp_path: Path):

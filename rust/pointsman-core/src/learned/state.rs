@@ -71,6 +71,7 @@ impl Learned {
             .map(|_| reader.text())
             .collect::<Result<Vec<_>, _>>()?;
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        check_names(catalog, &deployments, &names)?;
         let lengths = LengthModel::load(&mut reader, &self.lengths, n_models)?;
         self.lengths = lengths.rearranged(&places(&names, catalog));
         let reasonings = LengthModel::load(&mut reader, &self.reasonings, n_models)?;
@@ -96,6 +97,35 @@ impl Learned {
     }
 }
 
+/// Refuses a state of which nothing would be left.
+fn check_names(catalog: &Catalog, saved: &[String], models: &[&str]) -> Result<(), LearnError> {
+    let here = catalog.deployments().iter().map(|one| one.name.as_str());
+    let is_known = |name: &String| here.clone().any(|one| one == name);
+    let models_here = || catalog.models().iter().map(|one| one.name.as_str());
+    if saved.iter().any(is_known) || models_here().any(|one| models.contains(&one)) {
+        return Ok(());
+    }
+    let problem = format!(
+        "learned of the models {}, and here are {}: name models here as they are named there, or start without it",
+        some(models.iter().copied()),
+        some(models_here()),
+    );
+    Err(LearnError::state(problem))
+}
+
+/// The first few of many names.
+fn some<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
+    const MOST: usize = 5;
+    let first: Vec<&str> = names.clone().take(MOST).collect();
+    let rest = names.count().saturating_sub(MOST);
+    let more = if rest > 0 {
+        format!(" and {rest} more")
+    } else {
+        String::new()
+    };
+    first.join(", ") + &more
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -118,6 +148,32 @@ mod tests {
                 "price_nano_usd_per_mtok": {"input": 150000000, "output": 600000000},
                 "latency": {"ttft_p50_ms": 400, "ttft_p95_ms": 900, "tokens_per_s": 80}}]}"#;
         Catalog::from_json(document).unwrap()
+    }
+
+    /// The catalog with other names.
+    fn named(deployment: &str, model: &str) -> Catalog {
+        let document = format!(
+            r#"{{"models": [{{"name": "{model}", "context_window": 8000, "quality": {{"default": 0.7}}}}],
+            "providers": [{{"name": "p"}}],
+            "deployments": [{{"name": "{deployment}", "model": "{model}", "provider": "p",
+                "price_nano_usd_per_mtok": {{"input": 150000000, "output": 600000000}},
+                "latency": {{"ttft_p50_ms": 400, "ttft_p95_ms": 900, "tokens_per_s": 80}}}}]}}"#
+        );
+        Catalog::from_json(document.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_state_of_other_models_alone_is_refused_by_name_and_one_shared_name_is_enough() {
+        let catalog = catalog();
+        let saved = taught(&catalog).save(&catalog, &[]);
+        let error = Learned::load(&named("e", "n"), &saved).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains("learned of the models m, and here are n"),
+            "{said}"
+        );
+        assert!(Learned::load(&named("e", "m"), &saved).is_ok());
+        assert!(Learned::load(&named("d", "n"), &saved).is_ok());
     }
 
     fn features(step: u32) -> FeatureVector {
