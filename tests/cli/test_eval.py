@@ -52,6 +52,13 @@ def test_the_report_has_the_shape_of_the_contract(tmp_path: Path):
     assert 0 < got["decision_us"]["p50"] <= got["decision_us"]["p99"]
 
 
+def test_the_dial_is_also_set_without_a_look_at_what_is_scored(tmp_path: Path):
+    got = report(write(tmp_path, *topic_world()), "--protocol", "split")
+    settled = got["router"]["dial_from_training"]
+    assert 0.85 < settled["quality"] <= got["router"]["quality"]
+    assert settled["of_best_single"] == pytest.approx(settled["cost_usd"] / got["best_single"]["cost_usd"])
+
+
 def test_where_prompts_say_nothing_no_harm_is_done(tmp_path: Path):
     worst, total = 0.0, 0.0
     for seed in range(4):

@@ -106,8 +106,9 @@ def evaluate(
     """Score the router as it serves on graded answers it never saw, beside what needs no router.
 
     Its curve of cost and quality is drawn by turning `quality_value_usd`. `quality`, `cost_usd` and
-    `cost_at_best` (over the best single model's cost) are those of the curve's best point; `saved_at` is the
-    share of that cost saved at a share of that model's quality.
+    `cost_at_best` (over the best single model's cost) are those of the curve's best point, which is found on
+    the prompts scored; `dial_from_training` is the point of the dial that was best on training prompts, so
+    without a look at them. `saved_at` is the share of that cost saved at a share of that model's quality.
     """
     from pointsman.learning.evaluate import evaluate as score
     from pointsman.learning.protocol import Protocol
@@ -228,6 +229,11 @@ def _show_pair(console: Any, report: dict[str, Any]) -> None:
     if "n_runs" in report:
         spread = report["sd"]["router"]["quality"]
         console.print(f"means of {report['n_runs']} runs; sd of the router's quality {spread:.4f}")
+    settled = report["router"]["dial_from_training"]
+    console.print(
+        f"by the dial that training prompts chose: {settled['quality']:.4f} "
+        f"at {settled['cost_usd']:.3g} USD, {_share(settled['of_best_single'])} of the best single's"
+    )
     alone = report["router"]["quality_alone"]
     console.print(f"by quality alone: {alone['quality']:.4f} at {alone['cost_usd']:.3g} USD")
     console.print(

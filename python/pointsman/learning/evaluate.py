@@ -28,6 +28,8 @@ N_DIAL = 240
 DEAREST_USD = 1e9
 """The last position: quality alone."""
 _N_TIMED = 1000
+_REHEARSED = 0.25
+"""Share of the training prompts that the dial is set on."""
 
 
 def evaluate(
@@ -136,13 +138,14 @@ def _run(
     steps: Callable[[int], None],
 ) -> Run:
     judges = {name: Scored() for name in ("router", "length_only", "task_table")}
-    singles, timed = [], []
+    singles, timed, settled = [], [], []
     n_input = np.array([reading.n_input_tokens for reading in readings], dtype=np.float64)
     for train, test in parts:
         tariff = tariffs(table, train, n_input)
         core = Core(catalog(priors(table, train), tariff))
         lengths = {model: one.output_tokens for model, one in tariff.items()}
-        teach(core, table, train, readings, lengths, on_step=steps)
+        position = _learn(core, table, train, (readings, lengths), dial, steps)
+        settled.append(np.full(len(test), position))
         _ask_router(core, table, test, dial, judges["router"], steps)
         costs = rivals.mean_costs(table, train)
         for name, predict in (("length_only", rivals.by_length), ("task_table", rivals.by_task)):
@@ -155,9 +158,35 @@ def _run(
         rows=np.concatenate([test for _, test in parts]),
         judges=judges,
         singles=np.concatenate(singles),
+        settled=np.concatenate(settled),
         n_train=max(len(train) for train, _ in parts),
         timed_us=np.concatenate(timed),
     )
+
+
+def _learn(
+    core: Core,
+    table: OutcomeTable,
+    train: Places,
+    learnable: tuple[Sequence[Reading], dict[str, Floats]],
+    dial: list[float],
+    steps: Callable[[int], None],
+) -> int:
+    """Teach all of `train`; the position of the dial with the best answers to its last prompts.
+
+    Each of those is decided before it is learned, so that nothing but training prompts sets the dial.
+    """
+    start = len(train) - round(_REHEARSED * len(train))
+    teach(core, table, train[:start], *learnable, on_step=steps)
+    rehearsed = Scored()
+    for batch in batches(train[start:]):
+        _ask_router(core, table, batch, dial, rehearsed, lambda _: None)
+        teach(core, table, batch, *learnable, on_step=steps)
+    if not rehearsed.chosen:
+        return len(dial) - 1
+    chosen = np.concatenate(rehearsed.chosen)
+    # The first of equals, which is the cheapest.
+    return int(np.argmax(table.quality[train[start:, None], chosen].mean(axis=0)))
 
 
 def _ask_router(

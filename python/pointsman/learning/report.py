@@ -31,6 +31,7 @@ class Run:
     Attributes:
         rows: Rows scored, in the order of what was predicted.
         judges: By name: the router, length alone, the table of tasks.
+        settled: The position of the dial that training prompts chose, i64[n].
         singles: The means of single models as predictions, f64[n, m].
         n_train: Prompts learned from, of the largest part.
         timed_us: Microseconds of single decisions.
@@ -38,6 +39,7 @@ class Run:
 
     rows: Places
     judges: dict[str, Scored]
+    settled: Places
     singles: Floats
     n_train: int
     timed_us: Floats
@@ -89,11 +91,21 @@ def report(table: OutcomeTable, run: Run, pair: tuple[int, int]) -> tuple[dict[s
     figures["router"]["quality_alone"] = _point(
         (float(curves["router"][0][-1]), float(curves["router"][1][-1]))
     )
+    figures["router"]["dial_from_training"] = _settled(run, quality, cost, best_single[0])
     return figures, Curves(best_single, oracle, random, curves)
 
 
 def _point(point: tuple[float, float]) -> dict[str, float]:
     return {"quality": point[1], "cost_usd": point[0]}
+
+
+def _settled(run: Run, quality: Floats, cost: Floats, best_single_usd: float) -> dict[str, float | None]:
+    """The router's point at the dial that training prompts chose: no look at what is scored."""
+    rows = np.arange(len(run.rows))
+    chosen = np.concatenate(run.judges["router"].chosen)[rows, run.settled]
+    usd = float(cost[rows, chosen].mean())
+    share = usd / best_single_usd if best_single_usd > 0 else None
+    return {"quality": float(quality[rows, chosen].mean()), "cost_usd": usd, "of_best_single": share}
 
 
 def _oracle(quality: Floats, cost: Floats) -> tuple[float, float]:
