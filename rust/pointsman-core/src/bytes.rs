@@ -1,7 +1,6 @@
-//! Runs of bytes of one kind, eight bytes at a time: what words are cut by.
+//! Runs of bytes of one kind, sixteen bytes at a time: what words are cut by.
 
-const ONES: u64 = u64::MAX / 255;
-const HIGH: u64 = ONES * 0x80;
+use crate::simd::{beyond_ascii, within};
 
 /// Where the run of `a-z` that begins at `at` ends.
 #[inline]
@@ -46,21 +45,21 @@ pub(crate) fn is_word(byte: u8) -> bool {
     IS_WORD[usize::from(byte)]
 }
 
-/// `kind` gives bit 7 of each of eight bytes that is of it, `is_in` says it of one.
+/// `kind` gives a bit for each of sixteen bytes that is of it, `is_in` says it of one.
 #[inline(always)]
 #[allow(clippy::inline_always)] // each caller with its own kind
 fn run_end(
     bytes: &[u8],
     mut at: usize,
-    kind: impl Fn(u64) -> u64,
+    kind: impl Fn(&[u8; 16]) -> u32,
     is_in: impl Fn(u8) -> bool,
 ) -> usize {
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let others = !kind(u64::from_le_bytes(*eight)) & HIGH;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let others = !kind(chunk) & 0xffff;
         if others != 0 {
-            return at + others.trailing_zeros() as usize / 8;
+            return at + others.trailing_zeros() as usize;
         }
-        at += 8;
+        at += 16;
     }
     while bytes.get(at).is_some_and(|byte| is_in(*byte)) {
         at += 1;
@@ -68,32 +67,22 @@ fn run_end(
     at
 }
 
-/// Bit 7 of each byte in `first..=last`, both ASCII: no carry crosses, as bit 7 is left out of the sums.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn within(eight: u64, first: u8, last: u8) -> u64 {
-    let low = eight & !HIGH;
-    let from_first = low + ONES * (128 - u64::from(first));
-    let beyond_last = low + ONES * (127 - u64::from(last));
-    from_first & !beyond_last & !eight & HIGH
+fn lower(chunk: &[u8; 16]) -> u32 {
+    within(chunk, 0, b'a', b'z')
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn lower(eight: u64) -> u64 {
-    within(eight, b'a', b'z')
+fn alphanumeric(chunk: &[u8; 16]) -> u32 {
+    within(chunk, 0x20, b'a', b'z') | within(chunk, 0, b'0', b'9')
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn alphanumeric(eight: u64) -> u64 {
-    within(eight | (ONES * 0x20), b'a', b'z') | within(eight, b'0', b'9')
-}
-
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn word(eight: u64) -> u64 {
-    alphanumeric(eight) | within(eight, b'_', b'_') | (eight & HIGH)
+fn word(chunk: &[u8; 16]) -> u32 {
+    alphanumeric(chunk) | within(chunk, 0, b'_', b'_') | beyond_ascii(chunk)
 }
 
 #[cfg(test)]
@@ -108,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn eight_at_once_are_as_one_by_one(
+        fn sixteen_at_once_are_as_one_by_one(
             bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'a'), Just(b'Z'), Just(b'7'), Just(b'_')], 0..60)
         ) {
             for at in 0..=bytes.len() {
@@ -120,10 +109,10 @@ mod tests {
         }
 
         #[test]
-        fn every_byte_is_of_its_kind(byte in any::<u8>(), place in 0..8_usize) {
-            let mut eight = [b'x'; 9];
-            eight[place] = byte;
-            prop_assert_eq!(word_end(&eight, 0) == 9, is_word(byte));
+        fn every_byte_is_of_its_kind(byte in any::<u8>(), place in 0..16_usize) {
+            let mut run = [b'x'; 17];
+            run[place] = byte;
+            prop_assert_eq!(word_end(&run, 0) == 17, is_word(byte));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Both are one source without fused multiplication and without reordered sums, so every machine gives the same bits.
 //! Beside it: products of bytes, which the compiler widens, packs and widens again where two instructions do; they
-//! are integers, the same on every machine anyway. And prefetching, which safe code cannot ask for.
+//! are integers, the same on every machine anyway. And kinds of bytes, and prefetching, which safe code cannot ask for.
 
 /// Work whose inner loops the compiler turns into vector instructions.
 ///
@@ -187,6 +187,79 @@ fn sum_of_rows_with_avx2<const N: usize>(rows: &[(&[i8; N], i16)]) -> [i32; N] {
     out
 }
 
+/// A bit for each of sixteen bytes that lies in `first..=last`, both ASCII, once the bits of `set` are set in it.
+#[inline(always)]
+#[allow(clippy::inline_always)] // a handful of instructions
+#[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
+pub(crate) fn within(chunk: &[u8; 16], set: u8, first: u8, last: u8) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is there on every x86-64.
+    unsafe {
+        within_with_sse2(chunk, set, first, last)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    within_portable(chunk, set, first, last)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+#[allow(unsafe_code)]
+fn within_with_sse2(chunk: &[u8; 16], set: u8, first: u8, last: u8) -> u32 {
+    use std::arch::x86_64::{
+        _mm_and_si128, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set1_epi8,
+    };
+    let each = |byte: u8| _mm_set1_epi8(i8::from_ne_bytes([byte]));
+    // SAFETY: sixteen bytes are read where there are sixteen; any alignment will do.
+    let bytes = unsafe { _mm_loadu_si128(chunk.as_ptr().cast()) };
+    let bytes = _mm_or_si128(bytes, each(set));
+    // Bytes beyond ASCII are negative, and so below all that is asked for.
+    let from_first = _mm_cmpgt_epi8(bytes, each(first - 1));
+    let to_last = _mm_cmpgt_epi8(each(last + 1), bytes);
+    _mm_movemask_epi8(_mm_and_si128(from_first, to_last)) as u32
+}
+
+/// A bit for each of sixteen bytes that is not ASCII.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+#[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
+pub(crate) fn beyond_ascii(chunk: &[u8; 16]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_loadu_si128, _mm_movemask_epi8};
+        // SAFETY: as above, for both.
+        unsafe { _mm_movemask_epi8(_mm_loadu_si128(chunk.as_ptr().cast())) as u32 }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    halves(chunk, |eight| eight & HIGH)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+const ONES: u64 = u64::MAX / 255;
+#[cfg(any(test, not(target_arch = "x86_64")))]
+const HIGH: u64 = ONES * 0x80;
+
+/// The same without vector instructions: no carry crosses a byte, as bit 7 is left out of the sums.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn within_portable(chunk: &[u8; 16], set: u8, first: u8, last: u8) -> u32 {
+    halves(chunk, |eight| {
+        let eight = eight | (ONES * u64::from(set));
+        let low = eight & !HIGH;
+        let from_first = low + ONES * (128 - u64::from(first));
+        let beyond_last = low + ONES * (127 - u64::from(last));
+        from_first & !beyond_last & !eight & HIGH
+    })
+}
+
+/// Gathers bit 7 of each byte that `kind` gives of each half.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn halves(chunk: &[u8; 16], kind: impl Fn(u64) -> u64) -> u32 {
+    let half = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| chunk[at + i]));
+    let gathered = |eight: u64| ((eight >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
+    gathered(kind(half(0))) | gathered(kind(half(8))) << 8
+}
+
 /// Asks for all of an item's memory, so that it is on its way while other work is done.
 #[inline]
 #[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
@@ -216,6 +289,27 @@ mod tests {
             let factors = (0..n).map(|i| (1 << 14) - 7 * i);
             let chosen: Vec<_> = rows.iter().zip(factors).collect();
             assert_eq!(sum_of_rows(&chosen), sum_of_rows_portable(&chosen));
+        }
+    }
+
+    #[test]
+    fn bytes_within_are_the_same_on_every_road() {
+        for start in 0..=240_u8 {
+            let chunk: [u8; 16] = std::array::from_fn(|i| start + i as u8);
+            for (set, first, last) in [
+                (0, b'a', b'z'),
+                (0x20, b'a', b'z'),
+                (0, b'0', b'9'),
+                (0, b'_', b'_'),
+            ] {
+                let one = |byte: &u8| (first..=last).contains(&(byte | set));
+                let plain = (0..16)
+                    .filter(|i| one(&chunk[*i]))
+                    .fold(0, |bits, i| bits | 1 << i);
+                assert_eq!(within(&chunk, set, first, last), plain);
+                assert_eq!(within_portable(&chunk, set, first, last), plain);
+            }
+            assert_eq!(beyond_ascii(&chunk), halves(&chunk, |eight| eight & HIGH));
         }
     }
 

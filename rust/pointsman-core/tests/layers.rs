@@ -63,8 +63,9 @@ fn imports(source: &str) -> Vec<String> {
 fn may_import(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "lib" | "router" => return None,
-        "byte_map" | "bytes" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
+        "byte_map" | "simd" | "scaffold" | "text" | "lexicon" | "request" | "plan"
         | "learn_error" | "logistic" | "splitmix" => &[],
+        "bytes" => &["simd"],
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
         "cascade" => &["codec", "decision", "learn_error", "plan"],
         "stems" => &["lexicon"],
