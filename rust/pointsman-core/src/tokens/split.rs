@@ -148,9 +148,11 @@ impl Scan<'_> {
 
     /// `[^\r\n\p{L}\p{N}]?` before a word, then a contraction.
     fn word_o200k(self, at: usize) -> Option<usize> {
-        if let Some(end) = self.plain_word(at) {
-            return Some(end);
-        }
+        self.plain_word(at).or_else(|| self.any_word_o200k(at))
+    }
+
+    /// The same of any word.
+    fn any_word_o200k(self, at: usize) -> Option<usize> {
         let (class, next) = self.class(at)?;
         let end = if class.is_lead() {
             // The expression tries the camel-case form with and without the lead, then the other form so.
@@ -282,6 +284,8 @@ static ASCII: [Class; 128] = {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pieces(split: Split, text: &str) -> Vec<&str> {
@@ -304,6 +308,22 @@ mod tests {
                 Class::of(char::from(byte)),
                 "{byte}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_cut_ends_where_the_whole_rule_does(
+            text in "([a-cA-C]{0,4}['_ .1\u{e9}\u{c9}\u{17f}語\u{301}\n]{0,2}(s|ll|RE|d)?){0,8}|\\PC{0,30}"
+        ) {
+            let scan = Scan { text: &text };
+            let starts = text.char_indices().map(|(at, _)| at);
+            for (at, end) in starts.filter_map(|at| Some((at, scan.plain_word(at)?))) {
+                prop_assert_eq!(Some(end), scan.any_word_o200k(at), "at {} of {:?}", at, text);
+            }
+            let plain = text.char_indices().filter(|(at, _)| scan.plain_word(*at).is_some());
+            let has_word = text.as_bytes().windows(2).any(|pair| pair == b"a ");
+            prop_assert!(!has_word || plain.count() > 0, "the short cut is taken");
         }
     }
 
