@@ -26,10 +26,10 @@ SIZES = {200: 200, 1024: 200, 32 * 1024: 40}
 # A stage is the calls of functions whose name matches, wherever they are called from.
 STAGES = {
     "text pass: counts": r"text::TextStats::(of|read)$",
-    "text pass: cues": r"markers::Marks::(of|scan)$",
-    "tokens": r"tokens::(count_within|count_by|count_whole)$",
-    "embedding": r"embed::Embedding::embed_window_into$",
-    "n-grams": r"grams::Grams::(read|read_window)$",
+    "text pass: cues": r"markers::search::Search::find$",
+    "tokens": r"tokens::Counter::(count|count_whole)$",
+    "embedding": r"embed::Embedding::embed_(window|anew)$",
+    "n-grams": r"grams::reader::(Reader::read|Words::read_window)$",
     "heads": r"classify::classify$",
     "beliefs": r"router::Table::believe$",
     "policy": r"policy::.*(predict|reject|choose)$",

@@ -11,6 +11,8 @@ const SLOTS_PER_KEY: f64 = 1.3;
 /// Odd constants of the multiply-fold hash; any with mixed bits will do (the digits of pi).
 const MIX: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
 
+const BIT_6: u128 = u128::MAX / 255 * 0x40;
+
 /// Up to [`PACKED_LEN`] bytes and their number in one word: equal keys are equal integers.
 ///
 /// The bytes stand in the low end, the length in the top byte, so a prefix is a mask and no copy.
@@ -18,6 +20,9 @@ const MIX: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345];
 pub(crate) struct Packed(u128);
 
 impl Packed {
+    /// No bytes at all, which no key is.
+    pub(crate) const NONE: Self = Self(0);
+
     /// The `n` bytes of `text` from `at`. `n` must be 1 to [`PACKED_LEN`] and the range inside `text`.
     #[inline]
     pub(crate) fn at(text: &[u8], at: usize, n: usize) -> Self {
@@ -73,8 +78,36 @@ impl Packed {
         Self(self.0 | (from_a & !beyond_z & !self.0 & (ONES * 0x80)) >> 2)
     }
 
+    /// Of ASCII letters and digits alone: in lower case.
     #[inline]
-    fn hash(self) -> u64 {
+    pub(crate) fn lower_of_alphanumeric(self) -> Self {
+        // Letters have bit 6 and are lower with bit 5, digits have not; nor has the length.
+        Self(self.0 | (self.0 & BIT_6) >> 1)
+    }
+
+    /// Of ASCII letters and digits alone: letters in lower case, digits as `0`.
+    #[inline]
+    pub(crate) fn folded(self) -> Self {
+        // The value of a digit is its low half.
+        let values = ((!self.0 & BIT_6 & ((1 << 120) - 1)) >> 6) * 15;
+        Self(self.lower_of_alphanumeric().0 & !values)
+    }
+
+    /// The same bytes as a key of another kind.
+    #[inline]
+    pub(crate) fn marked(self) -> Self {
+        Self(self.0 | 1 << 127)
+    }
+
+    /// The bytes, and the length behind them.
+    #[inline]
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
+    }
+
+    /// Mixed bits of all bytes and the length.
+    #[inline]
+    pub(crate) fn hash(self) -> u64 {
         let low = self.0 as u64 ^ MIX[0];
         let high = (self.0 >> 64) as u64 ^ MIX[1];
         let product = u128::from(low) * u128::from(high);
@@ -234,6 +267,12 @@ mod tests {
         assert_eq!(packed.to_ascii_lowercase(), Packed::at(&lower, 0, 15));
         assert_eq!(packed.slice(3, 4), Packed::at(text, 3, 4));
         assert_eq!(Packed::at(text, 14, 3), Packed::at(b"lo]", 0, 3));
+        let mixed = Packed::at(b"azAZ0189", 0, 8);
+        assert_eq!(mixed.lower_of_alphanumeric(), mixed.to_ascii_lowercase());
+        let folded = mixed.folded();
+        assert_eq!(folded, Packed::at(b"azaz0000", 0, 8));
+        assert_eq!(&folded.bytes()[..8], b"azaz0000");
+        assert_ne!(folded.marked(), folded);
     }
 
     #[test]

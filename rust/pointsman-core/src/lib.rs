@@ -39,6 +39,7 @@ pub mod length_model;
 mod lexicon;
 mod logistic;
 mod markers;
+mod memo;
 pub mod ope;
 pub mod pacer;
 mod plan;

@@ -207,11 +207,16 @@ fn add(table: &mut Table, stem: &str, bit: u32) {
     }
 }
 
-/// Themes of a lower-case word, a bit each; `previous` is the hash of the word before it, `own` that of the word.
-pub(crate) fn themes(word: &[u8], previous: u64, own: u64) -> u32 {
+/// Themes of two words that follow each other, a bit each; told by their hashes.
+#[inline]
+pub(crate) fn pair_themes(previous: u64, own: u64) -> u32 {
+    TABLE.get(pair(previous, own)).word
+}
+
+/// Themes of a lower-case word by itself, a bit each.
+pub(crate) fn themes(word: &[u8]) -> u32 {
     let table = &*TABLE;
-    let mut found = table.get(pair(previous, own)).word;
-    found |= prefixes(table, word, 0, true);
+    let found = prefixes(table, word, 0, true);
     if !word.is_ascii() {
         found | inside(table, word)
     } else if word.len() >= MIN_COMPOUND_BYTES {
@@ -310,7 +315,7 @@ mod tests {
         let mut bits = 0;
         for word in text.split(' ') {
             let own = hash(word.as_bytes());
-            bits |= themes(word.as_bytes(), previous, own);
+            bits |= themes(word.as_bytes()) | pair_themes(previous, own);
             previous = own;
         }
         let is_set = |bit: &usize| bits >> *bit & 1 == 1;

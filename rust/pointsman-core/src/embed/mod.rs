@@ -34,7 +34,8 @@ pub use error::EmbeddingError;
 pub use window::{HEAD_BYTES, HEAD_TOKENS, TAIL_BYTES, TAIL_TOKENS};
 
 use kernel::{BATCH, Rows, add_rows};
-use scan::{Sink, scan};
+pub(crate) use scan::Cuts;
+use scan::{Cutter, Sink, scan};
 use weights::Weights;
 use wordpiece::WordPiece;
 
@@ -99,7 +100,7 @@ impl Embedding {
     /// ```
     pub fn tokenize(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
-        scan(&self.wordpiece, text, &mut ids);
+        scan(&mut Cutter::plain(&self.wordpiece), text, &mut ids);
         ids
     }
 
@@ -109,7 +110,7 @@ impl Embedding {
     /// [`embed_window_into`](Self::embed_window_into).
     pub fn embed_into(&self, text: &str, out: &mut [f32; DIM]) -> usize {
         let mut mean = Mean::new(&self.weights, out);
-        scan(&self.wordpiece, text, &mut mean);
+        scan(&mut Cutter::plain(&self.wordpiece), text, &mut mean);
         mean.finish()
     }
 
@@ -120,18 +121,37 @@ impl Embedding {
     ///
     /// A text is often embedded twice in a row, by the cache and by the decision: each thread remembers its last few.
     pub fn embed_window_into(&self, text: &str, out: &mut [f32; DIM]) -> usize {
+        self.embed_window(&mut Cutter::plain(&self.wordpiece), text, out)
+    }
+
+    /// The same, with what was cut before: `cuts` must never have been another embedding's.
+    pub(crate) fn embed_window_with(
+        &self,
+        cuts: &mut Cuts,
+        text: &str,
+        out: &mut [f32; DIM],
+    ) -> usize {
+        let mut cutter = Cutter {
+            wordpiece: &self.wordpiece,
+            cuts: Some(cuts),
+        };
+        self.embed_window(&mut cutter, text, out)
+    }
+
+    fn embed_window(&self, cutter: &mut Cutter<'_>, text: &str, out: &mut [f32; DIM]) -> usize {
         if !recent::is_worth_it(text) {
-            return self.embed_anew(text, out);
+            return self.embed_anew(cutter, text, out);
         }
         recent::get(self.number, text, out).unwrap_or_else(|| {
-            let n_tokens = self.embed_anew(text, out);
+            let n_tokens = self.embed_anew(cutter, text, out);
             recent::put(self.number, text, n_tokens, out);
             n_tokens
         })
     }
 
-    fn embed_anew(&self, text: &str, out: &mut [f32; DIM]) -> usize {
-        let window = window::Window::of(&self.wordpiece, text);
+    #[inline(never)]
+    fn embed_anew(&self, cutter: &mut Cutter<'_>, text: &str, out: &mut [f32; DIM]) -> usize {
+        let window = window::Window::of(cutter, text);
         let mut mean = Mean::new(&self.weights, out);
         for id in window.ids() {
             mean.push(*id);

@@ -4,6 +4,7 @@ use super::normalise::{Role, fold, is_punctuation, letter, role};
 use super::wordpiece::{MAX_WORD_BYTES, MAX_WORD_CHARS, WordPiece};
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
+use crate::memo::{Key, Long, Memo};
 
 /// Takes token ids, until it is full.
 pub(super) trait Sink {
@@ -49,11 +50,142 @@ const fn classes() -> [u8; 256] {
     table
 }
 
+/// Sets of the pieces kept of words: 128 KB for 4,096 short ones, and 64 KB for 1,024 long ones.
+const N_SETS: usize = 2 << 10;
+const N_LONG_SETS: usize = 512;
+/// Pieces kept of a word at most, and what stands behind the last.
+const N_KEPT: usize = 8;
+const END: u16 = u16::MAX;
+
+/// The pieces that words and runs met lately were cut to, by one vocabulary.
+#[derive(Debug)]
+pub(crate) struct Cuts {
+    short: Memo<Packed, Ids, 2>,
+    long: Memo<Long, Ids, 2>,
+}
+
+type Ids = [u16; N_KEPT];
+
+impl Default for Cuts {
+    fn default() -> Self {
+        Self {
+            short: Memo::new(N_SETS),
+            long: Memo::new(N_LONG_SETS),
+        }
+    }
+}
+
+/// A vocabulary, and what it was asked before; such cuts must be of this vocabulary.
+pub(super) struct Cutter<'a> {
+    pub(super) wordpiece: &'a WordPiece,
+    pub(super) cuts: Option<&'a mut Cuts>,
+}
+
+impl<'a> Cutter<'a> {
+    /// One that remembers nothing.
+    pub(super) fn plain(wordpiece: &'a WordPiece) -> Self {
+        Self {
+            wordpiece,
+            cuts: None,
+        }
+    }
+
+    /// A word of ASCII letters and digits.
+    #[inline]
+    fn word(&mut self, bytes: &[u8], start: usize, n: usize, sink: &mut impl Sink) {
+        if n > PACKED_LEN {
+            return long_word(self.wordpiece, bytes, start, n, sink);
+        }
+        let word = Packed::at(bytes, start, n).lower_of_alphanumeric();
+        match &mut self.cuts {
+            None => self.wordpiece.cut_packed(word, n, |id| sink.push(id)),
+            Some(cuts) => {
+                let cut = |kept: &mut Kept<_>| {
+                    self.wordpiece.cut_packed(word, n, |id| kept.push(id));
+                };
+                remembered(&mut cuts.short, word, sink, cut);
+            }
+        }
+    }
+
+    /// A run that is not plain. It holds a byte that no plain word does, so its bytes are no plain word's either.
+    fn run(&mut self, run: &str, sink: &mut impl Sink) {
+        let bytes = run.as_bytes();
+        let Some(cuts) = &mut self.cuts else {
+            return careful_run(self.wordpiece, run, sink);
+        };
+        let cut = |kept: &mut Kept<_>| careful_run(self.wordpiece, run, kept);
+        if bytes.len() <= PACKED_LEN {
+            let word = Packed::at(bytes, 0, bytes.len());
+            remembered(&mut cuts.short, word, sink, cut);
+        } else if let Some(word) = Long::at(bytes, 0, bytes.len()) {
+            remembered(&mut cuts.long, word, sink, cut);
+        } else {
+            careful_run(self.wordpiece, run, sink);
+        }
+    }
+}
+
+/// Feeds the ids of a word to the sink: what is kept of it, or what `cut` feeds, which is kept then.
+#[inline]
+fn remembered<K: Key, S: Sink>(
+    memo: &mut Memo<K, Ids, 2>,
+    word: K,
+    sink: &mut S,
+    cut: impl FnOnce(&mut Kept<'_, S>),
+) {
+    let Some(ids) = memo.get(word) else {
+        let mut kept = Kept::new(sink);
+        cut(&mut kept);
+        if kept.is_whole {
+            memo.keep(word, kept.ids);
+        }
+        return;
+    };
+    for id in ids {
+        if id == END {
+            break;
+        }
+        sink.push(u32::from(id));
+    }
+}
+
+/// Passes ids on, and keeps them as long as they fit.
+struct Kept<'a, S> {
+    sink: &'a mut S,
+    ids: [u16; N_KEPT],
+    n_ids: usize,
+    is_whole: bool,
+}
+
+impl<'a, S> Kept<'a, S> {
+    fn new(sink: &'a mut S) -> Self {
+        Self {
+            sink,
+            ids: [END; N_KEPT],
+            n_ids: 0,
+            is_whole: true,
+        }
+    }
+}
+
+impl<S: Sink> Sink for Kept<'_, S> {
+    fn push(&mut self, id: u32) {
+        self.sink.push(id);
+        let short = u16::try_from(id).ok().filter(|id| *id != END);
+        match (self.ids.get_mut(self.n_ids), short) {
+            (Some(place), Some(id)) => *place = id,
+            _ => self.is_whole = false,
+        }
+        self.n_ids += 1;
+    }
+}
+
 /// Feeds the ids of `text` to `sink` until it is full; returns how many bytes were read.
 ///
 /// A run is what stands between white space and punctuation of ASCII: nothing in BERT's normalisation crosses
 /// those, so each run may take the road that suits it.
-pub(super) fn scan(wordpiece: &WordPiece, text: &str, sink: &mut impl Sink) -> usize {
+pub(super) fn scan(cutter: &mut Cutter<'_>, text: &str, sink: &mut impl Sink) -> usize {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() && !sink.is_full() {
@@ -68,13 +200,13 @@ pub(super) fn scan(wordpiece: &WordPiece, text: &str, sink: &mut impl Sink) -> u
         }
         if at > start {
             if classes == WORD {
-                plain_word(wordpiece, bytes, start, at - start, sink);
+                cutter.word(bytes, start, at - start, sink);
             } else {
-                careful_run(wordpiece, &text[start..at], sink);
+                cutter.run(&text[start..at], sink);
             }
         }
         if class == PUNCTUATION {
-            at += punctuation(wordpiece, &bytes[at..], sink);
+            at += punctuation(cutter.wordpiece, &bytes[at..], sink);
         } else {
             at += 1;
         }
@@ -94,13 +226,9 @@ fn punctuation(wordpiece: &WordPiece, bytes: &[u8], sink: &mut impl Sink) -> usi
     n
 }
 
-/// A word of ASCII letters and digits.
-#[inline]
-fn plain_word(wordpiece: &WordPiece, bytes: &[u8], start: usize, n: usize, sink: &mut impl Sink) {
-    if n <= PACKED_LEN {
-        let word = Packed::at(bytes, start, n).to_ascii_lowercase();
-        wordpiece.cut_packed(word, n, |id| sink.push(id));
-    } else if n <= MAX_WORD_CHARS {
+/// A word of more ASCII letters and digits than are packed.
+fn long_word(wordpiece: &WordPiece, bytes: &[u8], start: usize, n: usize, sink: &mut impl Sink) {
+    if n <= MAX_WORD_CHARS {
         let mut word = [0; MAX_WORD_CHARS];
         let word = &mut word[..n];
         word.copy_from_slice(&bytes[start..start + n]);

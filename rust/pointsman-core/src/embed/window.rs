@@ -1,7 +1,6 @@
 //! The first and last tokens of a text, without reading its middle.
 
-use super::scan::{Sink, scan};
-use super::wordpiece::WordPiece;
+use super::scan::{Cutter, Sink, scan};
 
 /// Tokens kept from the start of a text.
 pub const HEAD_TOKENS: usize = 384;
@@ -26,7 +25,7 @@ pub(super) struct Window {
 
 impl Window {
     /// The window of a text.
-    pub(super) fn of(wordpiece: &WordPiece, text: &str) -> Self {
+    pub(super) fn of(cutter: &mut Cutter<'_>, text: &str) -> Self {
         let mut window = Self {
             ids: [0; HEAD_TOKENS + TAIL_TOKENS],
             n_ids: 0,
@@ -34,11 +33,11 @@ impl Window {
             is_bounded: true,
         };
         let head = &text[..char_boundary(text, HEAD_BYTES)];
-        let n_read = scan(wordpiece, head, &mut window);
+        let n_read = scan(cutter, head, &mut window);
         let rest = &text[n_read..];
         window.is_bounded = false;
         if !rest.is_empty() {
-            window.push_tail(wordpiece, rest);
+            window.push_tail(cutter, rest);
         }
         window
     }
@@ -49,17 +48,17 @@ impl Window {
     }
 
     /// Adds the last tokens of `rest`, from the shortest of some windows that holds enough of them.
-    fn push_tail(&mut self, wordpiece: &WordPiece, rest: &str) {
+    fn push_tail(&mut self, cutter: &mut Cutter<'_>, rest: &str) {
         let mut n_bytes = TAIL_GUESS_BYTES;
         loop {
             let is_last = n_bytes >= rest.len().min(TAIL_BYTES);
             let tail = from_word_start(rest, n_bytes.min(TAIL_BYTES));
             let mut count = Count(0);
             if !is_last {
-                scan(wordpiece, tail, &mut count);
+                scan(cutter, tail, &mut count);
             }
             if is_last || count.0 >= TAIL_TOKENS {
-                scan(wordpiece, tail, self);
+                scan(cutter, tail, self);
                 return;
             }
             n_bytes *= 2;

@@ -4,6 +4,7 @@
 //! substance lets little through. System prompts count at a lower weight, tool results hardly at all.
 
 mod language;
+mod memory;
 mod reading;
 mod themes;
 
@@ -15,6 +16,7 @@ use crate::request::{Attachment, Request, ResponseFormat};
 use crate::tokens;
 pub use language::Language;
 use language::SCRIPTS;
+use memory::Memory;
 use reading::Reading;
 use themes::N_THEME_FEATURES;
 
@@ -81,7 +83,11 @@ impl Features {
     /// assert!((5..=20).contains(&features.n_input_tokens));
     /// ```
     pub fn extract<S: AsRef<str>>(request: &Request<S>) -> Self {
-        let mut reading = Reading::new();
+        memory::with(|memory| Self::read(request, memory))
+    }
+
+    fn read<S: AsRef<str>>(request: &Request<S>, memory: &mut Memory) -> Self {
+        let mut reading = Reading::new(memory);
         reading.system(&request.conversation);
         reading.turns(&request.conversation);
         reading.measure(Measure::HasTools, f32::from(u8::from(request.n_tools > 0)));

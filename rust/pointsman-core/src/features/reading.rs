@@ -10,6 +10,7 @@ use crate::text::{Class, TextStats, Windows};
 use crate::tokens;
 
 use super::language::{Language, SCRIPTS};
+use super::memory::Memory;
 use super::themes::Themes;
 use super::{Measure, N_DENSE, N_MEASURES};
 
@@ -35,7 +36,8 @@ const PLAIN_SHARE: f32 = 0.4;
 const MIN_WEIGHT: f32 = 0.03;
 
 /// The state of one reading.
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
+    memory: &'a mut Memory,
     cues: [[f32; N_CUES]; 3],
     themes: Themes,
     measures: [f32; N_MEASURES],
@@ -60,9 +62,11 @@ pub(super) enum Part {
     System = 2,
 }
 
-impl Reading {
-    pub(super) fn new() -> Self {
+impl<'a> Reading<'a> {
+    pub(super) fn new(memory: &'a mut Memory) -> Self {
+        memory.grams.begin();
         Self {
+            memory,
             cues: [[0.0; N_CUES]; 3],
             themes: Themes::default(),
             measures: [0.0; N_MEASURES],
@@ -257,7 +261,7 @@ impl Reading {
         if weight < MIN_WEIGHT {
             return Some((stats, 0.0));
         }
-        let marks = Marks::of(&windows);
+        let marks = Marks::of(&windows, &mut self.memory.places);
         let add = |sums: &mut [f32; N_CUES], weight: f32| {
             for (sum, count) in sums.iter_mut().zip(marks.cues) {
                 *sum += weight * count;
@@ -286,7 +290,8 @@ impl Reading {
             Part::Last => (Space::Last, weight),
             Part::Turn => (Space::Before, weight),
         };
-        let (n_read, tallies) = self.grams.read(text, weight, space);
+        let reader = &mut self.memory.grams;
+        let (n_read, tallies) = reader.read(&mut self.grams, text, weight, space);
         self.themes.add(&tallies, weight, part);
         self.embed_budget = self
             .embed_budget
@@ -296,7 +301,7 @@ impl Reading {
             return;
         };
         let mut vector = [0.0; DIM];
-        embedding.embed_window_into(text, &mut vector);
+        embedding.embed_window_with(&mut self.memory.cuts, text, &mut vector);
         let sum = &mut self.vectors[usize::from(space == Space::System)];
         for (sum, value) in sum.iter_mut().zip(vector) {
             *sum += weight * value;
@@ -309,7 +314,7 @@ impl Reading {
         if self.token_budget < MIN_SAMPLE_BYTES && text.len() > self.token_budget {
             return;
         }
-        let counted = tokens::count_within(text, self.token_budget);
+        let counted = tokens::count_within(text, self.token_budget, &mut self.memory.counts);
         self.token_budget -= text.len().min(tokens::EXACT_BYTES).min(self.token_budget);
         self.n_counted_bytes += text.len();
         self.n_counted_tokens += counted.n_tokens as f64;

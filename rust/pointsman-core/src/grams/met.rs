@@ -6,21 +6,27 @@ use super::{N_BUCKETS, Space};
 #[derive(Clone, Debug)]
 pub(super) struct Met {
     bits: Box<[u64; N_BUCKETS / 64]>,
-    space: Space,
+    /// `None` before the first.
+    space: Option<Space>,
 }
 
 impl Default for Met {
     fn default() -> Self {
         Self {
             bits: Box::new([0; N_BUCKETS / 64]),
-            space: Space::System,
+            space: None,
         }
     }
 }
 
 impl Met {
     pub(super) fn space(&self) -> Space {
-        self.space
+        self.space.unwrap_or(Space::System)
+    }
+
+    /// Goes out of all spaces: the next that is entered is new.
+    pub(super) fn leave(&mut self) {
+        self.space = None;
     }
 
     /// Whether the bucket was not met before in this space; spaces come one after the other.
@@ -34,9 +40,9 @@ impl Met {
 
     /// Goes over to a space; of one left before, nothing is remembered.
     pub(super) fn enter(&mut self, space: Space) {
-        if space != self.space {
+        if self.space != Some(space) {
             self.bits.fill(0);
-            self.space = space;
+            self.space = Some(space);
         }
     }
 }

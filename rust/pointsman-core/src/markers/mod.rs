@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use crate::bytes;
 use crate::lexicon::{Cue, Edge, N_CUES};
 use crate::text::Windows;
+pub(crate) use search::Places;
 use search::{Found, Search};
 
 /// Bytes at the head that count fully.
@@ -43,13 +44,17 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Scans the windows; `O(n)` in their length.
-    pub(crate) fn of(windows: &Windows<'_>) -> Self {
+    pub(crate) fn of(windows: &Windows<'_>, places: &mut Places) -> Self {
         let mut marks = Self {
             cues: [0.0; N_CUES],
         };
         let mut state = Context::default();
-        marks.scan(windows.head, 0, windows.n_bytes, &mut state);
-        marks.scan(windows.tail, windows.tail_at, windows.n_bytes, &mut state);
+        let windows_at = [(windows.head, 0), (windows.tail, windows.tail_at)];
+        for (bytes, offset) in windows_at {
+            let [ascii, wide] = SEARCH.find(bytes, places);
+            marks.add(&ascii, offset, windows.n_bytes, &mut state);
+            marks.add(&wide, offset, windows.n_bytes, &mut Context::default());
+        }
         marks
             .cues
             .iter_mut()
@@ -59,12 +64,6 @@ impl Marks {
 
     pub(crate) fn get(&self, cue: Cue) -> f32 {
         self.cues[cue as usize]
-    }
-
-    fn scan(&mut self, bytes: &[u8], offset: usize, n_bytes: usize, state: &mut Context) {
-        let [ascii, wide] = SEARCH.find(bytes);
-        self.add(&ascii, offset, n_bytes, state);
-        self.add(&wide, offset, n_bytes, &mut Context::default());
     }
 
     fn add(&mut self, found: &[Found], offset: usize, n_bytes: usize, state: &mut Context) {
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     fn marks(text: &str) -> Marks {
-        Marks::of(&Windows::of(text, usize::MAX))
+        Marks::of(&Windows::of(text, usize::MAX), &mut Places::default())
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{Pattern, stands_alone};
 use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
 use crate::bytes::{is_word, word_end, word_start};
 use crate::lexicon::{Edge, LEXICON};
+use crate::memo::Memo;
 
 /// Where a pattern was found: ordered by its end, then the longer first, then by its place in the lexicon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +56,8 @@ pub(super) struct Search {
     words: ByteMap,
     /// The place of the phrases of each two bytes of ASCII that a pattern begins with, wherever it stands.
     pairs: Box<[u16; N_PAIRS]>,
+    /// A bit for each two bytes, in either case, that have such a place.
+    is_pair: Box<[u64; N_TWO_BYTES / 64]>,
     /// Phrases that are looked up by the same bytes; none at place 0.
     phrases: Vec<Vec<Phrase>>,
     /// A bit for each byte that one of them goes on with, all for one that ends there: see [`next_bit`].
@@ -71,6 +74,20 @@ pub(super) struct Search {
 
 const PAIR: usize = 2;
 const N_PAIRS: usize = 128 * 128;
+const N_TWO_BYTES: usize = 1 << 16;
+
+/// Sets of the words whose places are kept: 64 KB for 3,072 of them.
+const N_SETS: usize = 1 << 10;
+
+/// Places of the phrases of words met lately, 0 for none: of the word, and of the word without its last `s`.
+#[derive(Debug)]
+pub(crate) struct Places(Memo<Packed, [u16; 2], 3>);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Memo::new(N_SETS))
+    }
+}
 
 impl Search {
     #[allow(clippy::large_stack_arrays)] // 32 KB, once
@@ -79,6 +96,7 @@ impl Search {
         let mut search = Self {
             words: ByteMap::with_capacity(patterns.len()),
             pairs: Box::new([0; N_PAIRS]),
+            is_pair: Box::new([0; N_TWO_BYTES / 64]),
             phrases: vec![Vec::new()],
             nexts: vec![0],
             automaton: automaton(&[]),
@@ -110,7 +128,9 @@ impl Search {
         } else if let (true, [a, b, ..]) = (text.is_ascii(), text) {
             let place = &mut self.pairs[pair_number(folded(*a), folded(*b))];
             *place = if *place == 0 { next } else { *place };
-            (*place, PAIR)
+            let place = *place;
+            self.mark(*a, *b);
+            (place, PAIR)
         } else {
             self.in_automaton.push(number);
             let greatest = text.iter().copied().max().unwrap_or(0);
@@ -134,10 +154,21 @@ impl Search {
         });
     }
 
+    /// Marks two bytes, in either case, as a pair that patterns begin with.
+    fn mark(&mut self, a: u8, b: u8) {
+        for a in [a.to_ascii_lowercase(), a.to_ascii_uppercase()] {
+            for b in [b.to_ascii_lowercase(), b.to_ascii_uppercase()] {
+                let pair = usize::from(u16::from_le_bytes([a, b]));
+                self.is_pair[pair / 64] |= 1 << (pair % 64);
+            }
+        }
+    }
+
     /// All places of patterns of ASCII, and of others, each in order; `O(n)`.
-    pub(super) fn find(&self, bytes: &[u8]) -> [Vec<Found>; 2] {
+    #[inline(never)]
+    pub(super) fn find(&self, bytes: &[u8], places: &mut Places) -> [Vec<Found>; 2] {
         let mut found = [Vec::with_capacity(128), Vec::new()];
-        self.find_words(bytes, &mut found);
+        self.find_words(bytes, places, &mut found);
         self.find_pairs(bytes, &mut found);
         self.find_wide(bytes, &mut found);
         found.iter_mut().for_each(|places| places.sort_unstable());
@@ -163,62 +194,79 @@ impl Search {
         }
     }
 
-    fn find_words(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
+    fn find_words(&self, bytes: &[u8], places: &mut Places, found: &mut [Vec<Found>; 2]) {
         let mut at = word_start(bytes, 0);
         while at < bytes.len() {
             let start = at;
             at = word_end(bytes, at);
             let n = at - start;
-            self.look_up(bytes, start, n.min(PACKED_LEN), found);
-            // A plural or third person: what is longer than a key is among the patterns looked up already.
-            if (3..=PACKED_LEN).contains(&n) && bytes[at - 1].eq_ignore_ascii_case(&b's') {
-                self.look_up(bytes, start, n - 1, found);
-            }
+            let word = Packed::at(bytes, start, n.min(PACKED_LEN));
+            let key = if n > PACKED_LEN { word.marked() } else { word };
+            let [whole, singular] = places.0.get(key).unwrap_or_else(|| {
+                let looked_up = self.look_up(word, n);
+                places.0.keep(key, looked_up);
+                looked_up
+            });
+            self.compare(whole, bytes, start, n.min(PACKED_LEN), found);
+            self.compare(singular, bytes, start, n - 1, found);
             at = word_start(bytes, at);
         }
     }
 
-    /// Adds what stands at `start`, where a word begins of which `n` bytes are the key.
-    #[inline]
-    fn look_up(&self, bytes: &[u8], start: usize, n: usize, found: &mut [Vec<Found>; 2]) {
-        let key = Packed::at(bytes, start, n).to_ascii_lowercase();
-        if let Some(place) = self.words.get_packed(key) {
-            self.compare(place as usize, bytes, start, n, found);
-        }
+    /// The places of a word of `n` bytes, packed as far as that goes, and without an `s` at its end; 0 for none.
+    #[inline(never)]
+    fn look_up(&self, word: Packed, n: usize) -> [u16; 2] {
+        let key = word.to_ascii_lowercase();
+        let place = |key| self.words.get_packed(key).map_or(0, |place| place as u16);
+        // A plural or third person: what is longer than a key is among the patterns looked up already.
+        let is_inflected = (3..=PACKED_LEN).contains(&n) && key.byte(n - 1) == b's';
+        let singular = if is_inflected {
+            place(key.prefix(n - 1))
+        } else {
+            0
+        };
+        [place(key), singular]
     }
 
     fn find_pairs(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
-        let Some((first, rest)) = bytes.split_first() else {
-            return;
-        };
-        let mut before = folded(*first);
-        for (start, byte) in rest.iter().enumerate() {
-            let next = folded(*byte);
-            let place = self.pairs[pair_number(before, next)];
-            before = next;
-            if place != 0 {
-                self.compare(usize::from(place), bytes, start, PAIR, found);
+        for (start, pair) in bytes.windows(PAIR).enumerate() {
+            let number = usize::from(u16::from_le_bytes([pair[0], pair[1]]));
+            if self.is_pair[number / 64] >> (number % 64) & 1 != 0 {
+                let place = self.pairs[pair_number(folded(pair[0]), folded(pair[1]))];
+                self.compare(place, bytes, start, PAIR, found);
             }
         }
     }
 
     /// Adds the phrases of a place that follow the `n` bytes at `start`.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a look that mostly ends it
     fn compare(
         &self,
-        place: usize,
+        place: u16,
         bytes: &[u8],
         start: usize,
         n: usize,
         found: &mut [Vec<Found>; 2],
     ) {
         let next = bytes.get(start + n).copied();
-        // Behind the end only a phrase that ends there can stand, and it sets all bits.
-        if self.nexts[place] & next_bit(next.unwrap_or_default()) == 0 {
-            return;
+        // Behind the end only a phrase that ends there can stand, and it sets all bits; place 0 has none.
+        if self.nexts[usize::from(place)] & next_bit(next.unwrap_or_default()) != 0 {
+            self.compare_each(&self.phrases[usize::from(place)], bytes, start, n, found);
         }
-        let next = next.map(|next| next.to_ascii_lowercase());
-        for phrase in &self.phrases[place] {
+    }
+
+    #[inline(never)]
+    fn compare_each(
+        &self,
+        phrases: &[Phrase],
+        bytes: &[u8],
+        start: usize,
+        n: usize,
+        found: &mut [Vec<Found>; 2],
+    ) {
+        let next = bytes.get(start + n).map(u8::to_ascii_lowercase);
+        for phrase in phrases {
             if phrase.next.is_some() && phrase.next != next {
                 continue;
             }
@@ -339,7 +387,7 @@ mod tests {
                 text.push_str(&if is_upper { pattern.to_uppercase() } else { pattern.to_owned() });
                 text.push_str(joints[joint]);
             }
-            let [ascii, wide] = search.find(text.as_bytes());
+            let [ascii, wide] = search.find(text.as_bytes(), &mut Places::default());
             prop_assert_eq!(ascii, by_automaton(&search, text.as_bytes(), true));
             prop_assert_eq!(wide, by_automaton(&search, text.as_bytes(), false));
         }

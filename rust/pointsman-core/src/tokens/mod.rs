@@ -23,6 +23,9 @@ mod split;
 use std::sync::OnceLock;
 
 pub use family::TokenFamily;
+
+use crate::byte_map::{PACKED_LEN, Packed};
+use crate::memo::{Long, Memo};
 use ranks::Ranks;
 use split::Split;
 
@@ -35,6 +38,10 @@ const SAMPLE_BYTES: usize = 4 << 10;
 
 /// Pieces that are cut before they are looked up.
 const BATCH: usize = 32;
+
+/// Sets of the tokens kept of pieces: 128 KB for 6,144 short ones, 64 KB for 1,536 long ones.
+const N_SETS: usize = 2 << 10;
+const N_LONG_SETS: usize = 512;
 
 /// What sampling adds to the error: nine of ten texts of 16 to 64 KB (prompts one after the other, Python modules) are
 /// within it.
@@ -73,15 +80,31 @@ pub struct TokenCount {
 /// milliseconds, 2.5 to 5 MB); [`prepare`] does so ahead. Special tokens in the text count as plain text.
 pub fn count(family: TokenFamily, text: &str) -> TokenCount {
     match family {
-        TokenFamily::O200k => count_by(o200k(), Split::O200k, text, EXACT_BYTES),
-        TokenFamily::Cl100k => count_by(cl100k(), Split::Cl100k, text, EXACT_BYTES),
+        TokenFamily::O200k => Counter::o200k(None).count(text, EXACT_BYTES),
+        TokenFamily::Cl100k => Counter::cl100k().count(text, EXACT_BYTES),
         _ => family.estimate_from(count(TokenFamily::O200k, text), text),
     }
 }
 
 /// `o200k_base` tokens of the text, from at most `n_bytes` of it (and at most [`EXACT_BYTES`]).
-pub(crate) fn count_within(text: &str, n_bytes: usize) -> TokenCount {
-    count_by(o200k(), Split::O200k, text, n_bytes.min(EXACT_BYTES))
+pub(crate) fn count_within(text: &str, n_bytes: usize, counts: &mut Counts) -> TokenCount {
+    Counter::o200k(Some(counts)).count(text, n_bytes.min(EXACT_BYTES))
+}
+
+/// Tokens of the `o200k_base` pieces that were counted lately.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    short: Memo<Packed, u8, 3>,
+    long: Memo<Long, u8, 3>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            short: Memo::new(N_SETS),
+            long: Memo::new(N_LONG_SETS),
+        }
+    }
 }
 
 /// Builds the table that [`count`] needs for the family, once; costs nothing after.
@@ -102,43 +125,104 @@ fn cl100k() -> &'static Ranks {
     RANKS.get_or_init(|| Ranks::from_bytes(CL100K, CL100K_TOKENS))
 }
 
-fn count_by(ranks: &Ranks, split: Split, text: &str, max_bytes: usize) -> TokenCount {
-    if text.len() <= max_bytes {
-        return TokenCount {
-            n_tokens: count_whole(ranks, split, text),
-            is_exact: true,
-            relative_error: 0.0,
+/// Counts in one encoding.
+struct Counter<'a> {
+    ranks: &'a Ranks,
+    split: Split,
+    counts: Option<&'a mut Counts>,
+}
+
+impl<'a> Counter<'a> {
+    fn o200k(counts: Option<&'a mut Counts>) -> Self {
+        Self {
+            ranks: o200k(),
+            split: Split::O200k,
+            counts,
+        }
+    }
+
+    fn cl100k() -> Self {
+        Self {
+            ranks: cl100k(),
+            split: Split::Cl100k,
+            counts: None,
+        }
+    }
+
+    fn count(&mut self, text: &str, max_bytes: usize) -> TokenCount {
+        if text.len() <= max_bytes {
+            return TokenCount {
+                n_tokens: self.count_whole(text),
+                is_exact: true,
+                relative_error: 0.0,
+            };
+        }
+        let (mut n_tokens, mut n_bytes) = (0, 0);
+        for window in windows(text, max_bytes.min(SAMPLE_BYTES) / N_WINDOWS) {
+            n_tokens += self.count_whole(window);
+            n_bytes += window.len();
+        }
+        let tokens_per_byte = n_tokens as f64 / n_bytes.max(1) as f64;
+        TokenCount {
+            n_tokens: (tokens_per_byte * text.len() as f64).round() as usize,
+            is_exact: false,
+            relative_error: SAMPLING_ERROR,
+        }
+    }
+
+    fn count_whole(&mut self, text: &str) -> usize {
+        let (mut at, mut n_tokens, mut n_new) = (0, 0, 0);
+        let mut new = [(0, 0); BATCH];
+        while at < text.len() {
+            let end = self.split.end(text, at);
+            if let Some(n) = self.kept(text.as_bytes(), at, end) {
+                n_tokens += n;
+            } else {
+                new[n_new] = (at, end);
+                n_new += 1;
+            }
+            at = end;
+            if n_new == BATCH {
+                n_tokens += self.count_new(text.as_bytes(), &mut new);
+                n_new = 0;
+            }
+        }
+        n_tokens + self.count_new(text.as_bytes(), &mut new[..n_new])
+    }
+
+    /// The tokens of a piece that was counted lately.
+    #[inline]
+    fn kept(&self, text: &[u8], start: usize, end: usize) -> Option<usize> {
+        let counts = self.counts.as_ref()?;
+        let n = end - start;
+        let kept = if n <= PACKED_LEN {
+            counts.short.get(Packed::at(text, start, n))
+        } else {
+            counts.long.get(Long::at(text, start, n)?)
         };
+        kept.map(usize::from)
     }
-    let (mut n_tokens, mut n_bytes) = (0, 0);
-    for window in windows(text, max_bytes.min(SAMPLE_BYTES) / N_WINDOWS) {
-        n_tokens += count_whole(ranks, split, window);
-        n_bytes += window.len();
-    }
-    let tokens_per_byte = n_tokens as f64 / n_bytes.max(1) as f64;
-    TokenCount {
-        n_tokens: (tokens_per_byte * text.len() as f64).round() as usize,
-        is_exact: false,
-        relative_error: SAMPLING_ERROR,
+
+    fn count_new(&mut self, text: &[u8], pieces: &mut [(usize, usize)]) -> usize {
+        let counts = &mut self.counts;
+        self.ranks.count(text, pieces, |start, end, n_tokens| {
+            if let Some(counts) = counts.as_mut() {
+                counts.keep(text, start, end, n_tokens);
+            }
+        })
     }
 }
 
-fn count_whole(ranks: &Ranks, split: Split, text: &str) -> usize {
-    let (mut at, mut n_tokens) = (0, 0);
-    let mut pieces = [(0, 0); BATCH];
-    while at < text.len() {
-        let mut n_pieces = 0;
-        for piece in &mut pieces {
-            if at == text.len() {
-                break;
-            }
-            let end = split.end(text, at);
-            *piece = (at, end);
-            (at, n_pieces) = (end, n_pieces + 1);
+impl Counts {
+    fn keep(&mut self, text: &[u8], start: usize, end: usize, n_tokens: usize) {
+        let n = end - start;
+        // No more tokens than bytes: they fit.
+        if n <= PACKED_LEN {
+            self.short.keep(Packed::at(text, start, n), n_tokens as u8);
+        } else if let Some(piece) = Long::at(text, start, n) {
+            self.long.keep(piece, n_tokens as u8);
         }
-        n_tokens += ranks.count(text.as_bytes(), &mut pieces[..n_pieces]);
     }
-    n_tokens
 }
 
 /// Evenly spaced windows of `len` bytes over a text longer than all of them together.

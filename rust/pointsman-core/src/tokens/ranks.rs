@@ -48,19 +48,30 @@ impl Ranks {
     /// Number of tokens of some pieces, each given by its start and end; changes their order.
     ///
     /// All are looked up before any is merged: the table is larger than a cache, and so many accesses to memory are
-    /// under way at once.
-    pub(super) fn count(&self, text: &[u8], pieces: &mut [(usize, usize)]) -> usize {
+    /// under way at once. `tell` is told start, end and number of each.
+    pub(super) fn count(
+        &self,
+        text: &[u8],
+        pieces: &mut [(usize, usize)],
+        mut tell: impl FnMut(usize, usize, usize),
+    ) -> usize {
         let mut n_unknown = 0;
         for i in 0..pieces.len() {
             let (start, end) = pieces[i];
-            pieces[n_unknown] = (start, end);
-            n_unknown += usize::from(!self.tokens.has(text, start, end - start));
+            if self.tokens.has(text, start, end - start) {
+                tell(start, end, 1);
+            } else {
+                pieces[n_unknown] = (start, end);
+                n_unknown += 1;
+            }
         }
-        let merged = pieces[..n_unknown].iter();
-        let n_merged: usize = merged
-            .map(|&(start, end)| self.merge(text, start, end))
-            .sum();
-        pieces.len() - n_unknown + n_merged
+        let mut n_tokens = pieces.len() - n_unknown;
+        for &(start, end) in &pieces[..n_unknown] {
+            let n = self.merge(text, start, end);
+            tell(start, end, n);
+            n_tokens += n;
+        }
+        n_tokens
     }
 
     /// Number of tokens of a piece that is none by itself.
