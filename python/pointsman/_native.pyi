@@ -425,6 +425,9 @@ class Core:
     def decide(self, request: Request, *, now_s: float, seed: int) -> Decision:
         """Decide one request. The same catalog, outcomes, request, `now_s` and `seed` give the same decision.
 
+        A text of more than 131,072 characters that is not ASCII is read in excerpts (its start, its end and
+        eight pieces between) and its tokens are estimated from them, unless the request names a session.
+
         Args:
             request: What is asked.
             now_s: Unix time, seconds.

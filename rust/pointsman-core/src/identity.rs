@@ -79,6 +79,7 @@ impl Hash {
         }
         self.texts(&conversation.texts);
         self.texts(&conversation.calls);
+        self.number(conversation.n_elided_bytes);
         conversation
             .attachments
             .iter()

@@ -100,6 +100,8 @@ pub struct Conversation<S> {
     pub(crate) texts: Vec<S>,
     pub(crate) calls: Vec<S>,
     pub(crate) attachments: [u32; 4],
+    /// Bytes of texts of which only excerpts are at hand.
+    pub(crate) n_elided_bytes: u64,
 }
 
 impl<S> Default for Conversation<S> {
@@ -109,6 +111,7 @@ impl<S> Default for Conversation<S> {
             texts: Vec::new(),
             calls: Vec::new(),
             attachments: [0; 4],
+            n_elided_bytes: 0,
         }
     }
 }
@@ -143,6 +146,15 @@ impl<S> Conversation<S> {
             self.texts.push(text);
             message.texts.end = self.texts.len();
         }
+    }
+
+    /// Adds a text of which only an excerpt is at hand: its start, some of its middle and its end; about `n_elided_bytes`
+    /// are missing, and are taken to be as dense in tokens as the rest.
+    ///
+    /// A session does not tell two texts of the same excerpt apart.
+    pub fn excerpt(&mut self, text: S, n_elided_bytes: u64) {
+        self.text(text);
+        self.n_elided_bytes = self.n_elided_bytes.saturating_add(n_elided_bytes);
     }
 
     /// Adds the name or the arguments of a tool call to the message begun last.

@@ -11,6 +11,7 @@ mod catalog;
 mod core;
 mod decision;
 mod error;
+mod excerpt;
 mod ope;
 mod outcome;
 mod pacer;

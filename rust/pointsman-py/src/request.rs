@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::error::{invalid, of_field};
+use crate::excerpt::excerpt;
 use crate::value::{
     Text, collect, get, items, lookup, optional_text, optional_texts, text, text_at, texts,
     type_name,
@@ -49,8 +50,12 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
     let allowed_models = get(intern!(py, "allowed_models"))?;
     let permitted_models = get(intern!(py, "permitted_models"))?;
     let service_tier = get(intern!(py, "service_tier"))?;
+    let session_id = optional_text(
+        &get(intern!(py, "constraints"))?.getattr(intern!(py, "session_id"))?,
+        "session_id",
+    )?;
     Ok(Request {
-        conversation: conversation(&get(intern!(py, "messages"))?)?,
+        conversation: conversation(&get(intern!(py, "messages"))?, session_id.is_some())?,
         n_tools: u32::try_from(n_tools).unwrap_or(u32::MAX),
         schema_texts,
         response_format,
@@ -66,10 +71,7 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
         allowed_models: optional_texts(&allowed_models, "allowed_models")?,
         permitted_models: optional_texts(&permitted_models, "permitted_models")?,
         tenant: optional_text(&get(intern!(py, "tenant"))?, "tenant")?,
-        session_id: optional_text(
-            &get(intern!(py, "constraints"))?.getattr(intern!(py, "session_id"))?,
-            "session_id",
-        )?,
+        session_id,
         policy_version: optional_text(&get(intern!(py, "policy_version"))?, "policy_version")?,
         arm: optional_text(&get(intern!(py, "arm"))?, "arm")?,
         constraints: constraints(&get(intern!(py, "constraints"))?)?,
@@ -217,11 +219,12 @@ fn response_format(
     }
 }
 
-fn conversation(messages: &Bound<'_, PyAny>) -> PyResult<Conversation<Text>> {
+/// The messages; of a session's every byte tells whether its prefix is the one that is warm.
+fn conversation(messages: &Bound<'_, PyAny>, is_of_session: bool) -> PyResult<Conversation<Text>> {
     let mut conversation = Conversation::new();
     for (index, message) in items(messages, "messages")?.enumerate() {
         let path = || format!("messages[{index}]");
-        add_message(&mut conversation, &message?, &path)?;
+        add_message(&mut conversation, &message?, is_of_session, &path)?;
     }
     Ok(conversation)
 }
@@ -229,6 +232,7 @@ fn conversation(messages: &Bound<'_, PyAny>) -> PyResult<Conversation<Text>> {
 fn add_message(
     conversation: &mut Conversation<Text>,
     message: &Bound<'_, PyAny>,
+    is_of_session: bool,
     path: &dyn Fn() -> String,
 ) -> PyResult<()> {
     let py = message.py();
@@ -243,7 +247,7 @@ fn add_message(
     if let Some(content) =
         lookup(message, intern!(py, "content"), path)?.filter(|content| !content.is_none())
     {
-        add_content(conversation, &content, &|| at("content"))?;
+        add_content(conversation, &content, is_of_session, &|| at("content"))?;
     }
     if let Some(calls) =
         lookup(message, intern!(py, "tool_calls"), path)?.filter(|calls| !calls.is_none())
@@ -262,11 +266,11 @@ fn roles() -> String {
 fn add_content(
     conversation: &mut Conversation<Text>,
     content: &Bound<'_, PyAny>,
+    is_of_session: bool,
     path: &dyn Fn() -> String,
 ) -> PyResult<()> {
     if content.is_instance_of::<PyString>() {
-        conversation.text(text_at(content, path)?);
-        return Ok(());
+        return add_text(conversation, content, is_of_session, path);
     }
     if !content.is_instance_of::<PyList>() && !content.is_instance_of::<PyTuple>() {
         return Err(invalid(
@@ -276,14 +280,37 @@ fn add_content(
         ));
     }
     for (index, part) in content.try_iter()?.enumerate() {
-        add_part(conversation, &part?, &|| format!("{}[{index}]", path()))?;
+        let path = || format!("{}[{index}]", path());
+        add_part(conversation, &part?, is_of_session, &path)?;
     }
+    Ok(())
+}
+
+/// A text, in excerpts if it is very long.
+fn add_text(
+    conversation: &mut Conversation<Text>,
+    content: &Bound<'_, PyAny>,
+    is_of_session: bool,
+    path: &dyn Fn() -> String,
+) -> PyResult<()> {
+    let part = match content.cast::<PyString>() {
+        Ok(string) if !is_of_session => excerpt(string)?,
+        _ => None,
+    };
+    let Some(part) = part else {
+        conversation.text(text_at(content, path)?);
+        return Ok(());
+    };
+    let lent = text_at(part.text.as_any(), path)?;
+    let n_elided_bytes = lent.len() as f64 * (part.scale - 1.0);
+    conversation.excerpt(lent, n_elided_bytes as u64);
     Ok(())
 }
 
 fn add_part(
     conversation: &mut Conversation<Text>,
     part: &Bound<'_, PyAny>,
+    is_of_session: bool,
     path: &dyn Fn() -> String,
 ) -> PyResult<()> {
     let py = part.py();
@@ -297,7 +324,7 @@ fn add_part(
         Some("input_audio" | "audio") => conversation.attach(Attachment::Audio),
         Some("file" | "input_file" | "document") => conversation.attach(Attachment::File),
         _ => match lookup(part, intern!(py, "text"), path)?.filter(|text| !text.is_none()) {
-            Some(text) => conversation.text(text_at(&text, &|| at("text"))?),
+            Some(text) => add_text(conversation, &text, is_of_session, &|| at("text"))?,
             None if kind.as_deref() == Some("text") => {
                 return Err(invalid(
                     at("text"),

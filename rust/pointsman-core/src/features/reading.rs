@@ -322,7 +322,8 @@ impl<'a> Reading<'a> {
 
     /// Tokens of all messages; texts not counted at the density of the others.
     pub(super) fn tokens<S>(&self, conversation: &Conversation<S>) -> f64 {
-        let scale = self.n_text_bytes as f64 / self.n_counted_bytes.max(1) as f64;
+        let n_text_bytes = self.n_text_bytes as f64 + conversation.n_elided_bytes as f64;
+        let scale = n_text_bytes / self.n_counted_bytes.max(1) as f64;
         let of = |attachment, tokens| f64::from(conversation.n_attachments(attachment)) * tokens;
         self.n_tokens
             + self.n_counted_tokens * scale
