@@ -19,6 +19,17 @@ def test_prompts_have_their_size_and_never_repeat() -> None:
     assert any(not text.isascii() for text in islice(prompts(1024), 20))
 
 
+def test_new_words_are_of_the_same_shape_and_never_repeat() -> None:
+    known, new = next(prompts(1024)), list(islice(prompts(1024, are_words_new=True), 50))
+    assert [c if not ("a" <= c <= "z") else "x" for c in new[0]] == [
+        c if not ("a" <= c <= "z") else "x" for c in known
+    ]
+    long_words = [
+        word for text in new for word in text.split() if word.isascii() and len(word) > 7 and word.islower()
+    ]
+    assert len(set(long_words)) == len(long_words)
+
+
 def test_json_is_a_row_for_each_size_and_number_of_deployments(monkeypatch) -> None:
     monkeypatch.setattr(bench, "N_TIMED", {200: 20, 1024: 20})
     result = CliRunner().invoke(app, ["bench", "decide", "--quick", "--json"])

@@ -46,10 +46,13 @@ def _bench() -> None:
 def decide(
     as_json: JsonOption = False,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the calls: rougher tails.")] = False,
+    new_words: Annotated[
+        bool, typer.Option("--new-words", help="Random letters for words: nothing remembered helps.")
+    ] = False,
 ) -> None:
     """Time decisions through Python, one thread, no network: prompts that were never seen x deployments."""
     rows = [
-        measure(n_bytes, n_deployments, max(20, n_timed // _QUICK_SHARE) if quick else n_timed)
+        measure(n_bytes, n_deployments, max(20, n_timed // _QUICK_SHARE) if quick else n_timed, new_words)
         for n_bytes, n_timed in N_TIMED.items()
         for n_deployments in N_DEPLOYMENTS
     ]
@@ -59,10 +62,10 @@ def decide(
         _show(rows)
 
 
-def measure(n_bytes: int, n_deployments: int, n_timed: int) -> dict[str, Any]:
+def measure(n_bytes: int, n_deployments: int, n_timed: int, are_words_new: bool = False) -> dict[str, Any]:
     """One row: percentiles of `decide` in microseconds, and the prompts a second of one `decide_many`."""
     core = _native.Core(_native.Catalog.from_json(orjson.dumps(catalog_document(n_deployments))))
-    texts = prompts(n_bytes)
+    texts = prompts(n_bytes, are_words_new=are_words_new)
     for text in islice(texts, _N_WARM_UP):
         core.decide(ask(text), now_s=NOW_S, seed=0)
     taken = sorted(_decide_ns(core, ask(text), seed) for seed, text in enumerate(islice(texts, n_timed)))
