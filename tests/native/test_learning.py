@@ -142,7 +142,8 @@ def test_what_is_saved_is_what_is_loaded_and_names_are_matched() -> None:
         expected = decide(core, now_s=NOW_S + later_s).to_json()
         assert decide(other, now_s=NOW_S + later_s).to_json() == expected
     stranger = Core(catalog_of(catalog_document(4)))
-    stranger.load(core.save())
+    with pytest.raises(InvalidState, match="name models here as they are named there"):
+        stranger.load(core.save())
     names = ("deployment", "predicted_quality", "predicted_ttft_p95_ms")
     fresh = Core(catalog_of(catalog_document(4)))
     assert [getattr(decide(stranger), name) for name in names] == [
