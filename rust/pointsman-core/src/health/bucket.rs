@@ -12,6 +12,8 @@ const MAX_RESET_S: f64 = 86_400.0;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Bucket {
     pub(super) limit: f64,
+    /// What the operator allows at most; infinite if only the provider has told a limit.
+    most: f64,
     level: f64,
     per_s: f64,
     at_s: f64,
@@ -19,10 +21,11 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Full, with a limit a minute.
+    /// Full, with the operator's limit a minute.
     pub(super) fn per_minute(limit: f64) -> Self {
         Self {
             limit,
+            most: limit,
             level: limit,
             per_s: limit / 60.0,
             at_s: f64::NEG_INFINITY,
@@ -33,7 +36,10 @@ impl Bucket {
     /// Of a limit that only the provider has told; `None` if it told none.
     pub(super) fn learned(news: &LimitNews, now_s: f64) -> Option<Self> {
         let limit = news.limit.filter(|limit| *limit > 0.0)?;
-        let mut bucket = Self::per_minute(limit);
+        let mut bucket = Self {
+            most: f64::INFINITY,
+            ..Self::per_minute(limit)
+        };
         bucket.learn(news, now_s);
         Some(bucket)
     }
@@ -67,21 +73,26 @@ impl Bucket {
         }
     }
 
-    /// Takes over what the provider says.
+    /// Takes over what the provider says, but for more than the operator allows.
     pub(super) fn learn(&mut self, news: &LimitNews, now_s: f64) {
+        let ours = self.level(now_s);
         if let Some(limit) = news.limit.filter(|limit| *limit > 0.0) {
-            self.limit = limit;
-            self.per_s = limit / 60.0;
+            self.limit = limit.min(self.most);
+            self.per_s = self.limit / 60.0;
         }
         let Some(remaining) = news.remaining else {
             return;
         };
+        if self.most.is_finite() && remaining > ours {
+            (self.level, self.at_s) = (ours.min(self.limit), self.at_s.max(now_s));
+            return;
+        }
         self.level = remaining.clamp(0.0, self.limit);
         self.at_s = now_s;
         self.learned_at_s = now_s;
         let missing = self.limit - self.level;
         if let Some(reset_s) = news.reset_s.filter(|_| missing > 0.0) {
-            self.per_s = missing / reset_s.clamp(1e-3, MAX_RESET_S);
+            self.per_s = (missing / reset_s.clamp(1e-3, MAX_RESET_S)).min(self.most / 60.0);
         }
     }
 
@@ -113,14 +124,12 @@ mod tests {
 
     #[test]
     fn the_provider_is_believed_and_a_settlement_from_before_is_not_counted_twice() {
-        let mut bucket = Bucket::per_minute(60.0);
-        bucket.take(10.0, 0.0);
         let news = LimitNews {
             limit: Some(600.0),
             remaining: Some(0.0),
             reset_s: Some(6.0),
         };
-        bucket.learn(&news, 1.0);
+        let mut bucket = Bucket::learned(&news, 1.0).unwrap();
         assert_eq!(
             (bucket.level(1.0), bucket.ends_in_s(100.0, 1.0)),
             (0.0, 1.0)
@@ -130,6 +139,22 @@ mod tests {
         bucket.take(100.0, 3.0);
         bucket.settle(100.0, 50.0, 3.0, 3.0);
         assert_eq!(bucket.level(3.0), 150.0);
+    }
+
+    #[test]
+    fn the_provider_may_allow_less_than_the_operator_but_not_more() {
+        let mut bucket = Bucket::per_minute(60.0);
+        bucket.take(40.0, 0.0);
+        let news = |remaining| LimitNews {
+            limit: Some(600.0),
+            remaining: Some(remaining),
+            reset_s: Some(6.0),
+        };
+        bucket.learn(&news(500.0), 0.0);
+        assert_eq!((bucket.limit, bucket.level(0.0)), (60.0, 20.0));
+        assert_eq!(bucket.level(10.0), 30.0);
+        bucket.learn(&news(5.0), 10.0);
+        assert_eq!((bucket.level(10.0), bucket.level(20.0)), (5.0, 15.0));
     }
 
     #[test]

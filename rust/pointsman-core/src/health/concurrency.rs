@@ -16,6 +16,8 @@ const QUEUE_SHARE: f64 = 0.1;
 const QUEUE_CALLS: f64 = 1.0;
 /// Share of the limit by which it falls at least.
 const LEAST_FALL: f64 = 0.1;
+/// Share of the limit from which a queue, beyond doubt, may have been one too with half as many under way.
+const DEEP: f64 = 0.35;
 /// Standard errors by which a queue must be beyond doubt before the limit falls.
 const DOUBT: f64 = 2.0;
 /// Share of the limit from which calls under way say what it does.
@@ -225,22 +227,21 @@ impl Concurrency {
         if self.is_suspect {
             return self.probe();
         }
-        let n_less = self
-            .n_queued(excess, excess.ln_ratio)
-            .max(LEAST_FALL * self.limit);
+        let n_queued = self.n_queued(excess, excess.ln_ratio);
+        let n_surely = self.n_queued(excess, excess.ln_ratio - DOUBT * excess.error);
+        let n_less = n_queued.max(LEAST_FALL * self.limit);
+        let is_usual_doubtful = n_surely > DEEP * self.limit || n_less >= self.limit / 2.0;
         self.fall_to((self.limit - n_less).max(self.limit / 2.0), settings);
-    }
-
-    fn fall_to(&mut self, limit: f64, settings: &HealthSettings) {
-        // What counts as usual was seen with up to so many under way.
-        let was_queue = limit <= self.calm(settings);
-        self.is_suspect = true;
-        self.n_growths = 0;
-        self.set(limit, settings);
-        if was_queue {
+        if is_usual_doubtful {
             self.forget_all();
             self.look(settings);
         }
+    }
+
+    fn fall_to(&mut self, limit: f64, settings: &HealthSettings) {
+        self.is_suspect = true;
+        self.n_growths = 0;
+        self.set(limit, settings);
     }
 
     fn set(&mut self, limit: f64, settings: &HealthSettings) {

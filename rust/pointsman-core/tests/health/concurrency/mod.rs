@@ -109,6 +109,20 @@ fn settles_near(n_servers: f64, load: f64, seen: &[Seen]) -> Checked {
     Ok(())
 }
 
+/// A provider of ten servers at 1.5 times their load: answers until a limit that began at 200 is near them.
+fn answers_until_found(generation_s: f64, seed: u64) -> usize {
+    let world = World {
+        n_servers: |_| 10,
+        generation_s,
+        seed,
+        ..CALM
+    };
+    let seen = run(world.offered(1.5, 10), &mut ours(200.0));
+    let found = seen.iter().position(|one| one.limit <= 16.0);
+    let before = &seen[..found.unwrap_or(seen.len())];
+    before.iter().filter(|one| !one.is_refused).count()
+}
+
 /// Half of 100 servers are gone for ten minutes.
 fn follows_the_servers<L: Limiter>(make: impl Fn(f64) -> L) -> Checked {
     for tail in TAILS {
@@ -154,6 +168,16 @@ fn a_queue_is_found_and_the_limit_does_not_drift() {
     assert!(finds_the_servers(aimd).is_err());
     assert!(finds_the_servers(gradient2).is_err());
     assert!(finds_the_servers(following).is_err());
+}
+
+#[test]
+fn a_small_server_is_found_from_a_large_limit() {
+    for seed in 1..4 {
+        for generation_s in GENERATIONS_S {
+            let n_answers = answers_until_found(generation_s, seed);
+            assert!(n_answers < 2500, "{n_answers} answers, seed {seed}");
+        }
+    }
 }
 
 #[test]
