@@ -123,7 +123,7 @@ impl Ward {
             return Standing::Certified(best);
         }
         let below = levels().filter(|(level, _)| **level <= min_quality + 1e-9);
-        let alarm = below.filter_map(|(_, level)| level.alarm).last();
+        let alarm = below.filter_map(|(_, level)| level.alarm).next_back();
         alarm.map_or(Standing::Uncertified, |(alarm, _)| Standing::Alarmed(alarm))
     }
 
