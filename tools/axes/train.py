@@ -44,8 +44,14 @@ N_BUCKETS = 2**16
 N_EMBEDDED = 512
 # A written prompt is worth several that only put one into another setting.
 ORIGIN_WEIGHTS = {"written": 4.0, "wrapped": 0.5, "words": 0.25}
-# How much each kind of feature may say before L2 holds it back; by held-out written requests and the dev set.
-GAINS = {"measured": 0.1, "embedded": 1.0, "hashed": 5.0}
+# How much each kind of feature may say on each axis before L2 holds it back; by held-out written requests and the
+# dev set. What a request is about stands in its meaning more than in what is measured of it.
+GAINS = {
+    "complexity": {"measured": 0.1, "embedded": 1.0, "hashed": 5.0},
+    "domain": {"measured": 0.05, "embedded": 2.0, "hashed": 5.0},
+    "structure": {"measured": 0.1, "embedded": 1.0, "hashed": 5.0},
+    "latency": {"measured": 0.1, "embedded": 1.0, "hashed": 5.0},
+}
 # Share of each class that a fit sees: what mixed traffic has, where the corpus has it otherwise.
 SHARES = {
     "complexity": (0.31, 0.4, 0.29),
@@ -137,11 +143,22 @@ def row_weights(labels: Array, base: Array) -> Array:
     return weights
 
 
+def gains(kind: str) -> Array:
+    """The gain of a kind of feature for each logit, f32 [17]."""
+    sizes = [len(classes) for classes in AXES.values()]
+    return np.repeat([GAINS[axis][kind] for axis in AXES], sizes).astype(np.float32)
+
+
 class Problem:
-    """The penalised log loss of all heads over fixed rows, and its gradient."""
+    """The penalised log loss of all heads over fixed rows, and its gradient; the penalty is on weights before gains."""
 
     def __init__(self, dense: Array, grams: sparse.csr_matrix, labels: Array, weights: Array) -> None:
         self.dense, self.grams, self.weights = dense, grams, weights
+        n_measured = dense.shape[1] - N_EMBEDDED
+        self.gain = np.vstack(
+            [np.tile(gains("measured"), (n_measured, 1)), np.tile(gains("embedded"), (N_EMBEDDED, 1))]
+        )
+        self.gram_gain = gains("hashed")
         self.dense_t, self.grams_t = np.ascontiguousarray(dense.T), grams.T.tocsr()
         self.truth = np.zeros((len(labels), N_LOGITS), dtype=np.float32)
         for column, place in enumerate(columns().values()):
@@ -149,10 +166,10 @@ class Problem:
             self.truth[known, place.start + labels[known, column]] = 1.0
 
     def split(self, theta: Array) -> tuple[Array, Array, Array]:
-        """Weights of the dense features and of the n-grams, and biases."""
+        """Weights of the dense features and of the n-grams, gains included, and biases."""
         table = theta.astype(np.float32).reshape(-1, N_LOGITS)
         n_dense = self.dense.shape[1]
-        return table[:n_dense], table[n_dense:-1], table[-1]
+        return table[:n_dense] * self.gain, table[n_dense:-1] * self.gram_gain, table[-1]
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Loss and gradient at these weights, flat, biases last."""
@@ -167,7 +184,8 @@ class Problem:
             weight, truth = self.weights[:, column : column + 1], self.truth[:, place]
             loss -= float((weight * truth * (shifted - np.log(total))).sum())
             residual[:, place] = (p / total - truth) * weight
-        gradient = np.vstack([self.dense_t @ residual, self.grams_t @ residual, residual.sum(axis=0)])
+        by_dense, by_gram = (self.dense_t @ residual) * self.gain, (self.grams_t @ residual) * self.gram_gain
+        gradient = np.vstack([by_dense, by_gram, residual.sum(axis=0)])
         penalty = float((theta[:-N_LOGITS] ** 2).sum())
         flat = gradient.ravel().astype(np.float64)
         flat[:-N_LOGITS] += theta[:-N_LOGITS]
@@ -179,17 +197,13 @@ def fit(dense: Array, grams: sparse.csr_matrix, labels: Array, base: Array, step
     mean, spread = dense.mean(axis=0), dense.std(axis=0)
     spread = np.where(spread < 1e-6, 1.0, spread)
     mean[-N_EMBEDDED:], spread[-N_EMBEDDED:] = 0.0, 1.0
-    gain = np.full(dense.shape[1], GAINS["measured"], dtype=np.float32) / spread
-    gain[-N_EMBEDDED:] = GAINS["embedded"]
-    scaled = (dense - mean) * gain
-    problem = Problem(
-        scaled.astype(np.float32), grams * np.float32(GAINS["hashed"]), labels, row_weights(labels, base)
-    )
+    scaled = ((dense - mean) / spread).astype(np.float32)
+    problem = Problem(scaled, grams, labels, row_weights(labels, base))
     start = np.zeros((dense.shape[1] + N_BUCKETS + 1) * N_LOGITS)
     found = optimize.minimize(problem, start, jac=True, method="L-BFGS-B", options={"maxiter": steps})
     by_dense, by_gram, bias = problem.split(found.x)
-    by_dense = by_dense * gain[:, None]
-    return by_dense, by_gram * GAINS["hashed"], bias - mean @ by_dense
+    by_dense = by_dense / spread[:, None]
+    return by_dense, by_gram, bias - mean @ by_dense
 
 
 def quantise(by_gram: Array) -> tuple[Array, Array]:
