@@ -6,8 +6,7 @@
 use crate::logistic::{logit, sigma};
 use crate::quality::stack::Parts;
 
-/// What the neighbours say beyond the slice counts for so much, on the logit scale (chosen by `pointsman eval`: of
-/// 0.5, 0.7 and 1, the first loses to length alone, the last more than a point to the best model on unseen tasks).
+/// What the neighbours say beyond the slice counts for so much, on the logit scale; chosen by `pointsman eval`.
 const NEIGHBOURS: f64 = 0.7;
 /// The ridge has read the same grades, so the two shares add up to 1; of a quality of 1/2, a residual is a quarter of
 /// itself on the logit scale.
