@@ -21,8 +21,7 @@ const N_EMBEDDED_SEEN: usize = N_QUALITY_FEATURES - N_FEATURES - N_HAND_SEEN;
 /// differ as much as models' priors are wrong.
 const N_ELSEWHERE_NAMED: f64 = N_PRIOR;
 /// The same where only labels part the slices: ridge and neighbours read the text that labels are guessed from, and
-/// what one request's grades say must not count three times (chosen by `pointsman eval`: from 12 to 400 each step is
-/// better on tasks seen and on unseen ones, beyond it none is).
+/// what one request's grades say must not count three times. Chosen by `pointsman eval`.
 const N_ELSEWHERE_LABELLED: f64 = 400.0;
 const _: () = assert!(N_HAND_SEEN <= N_HAND && N_EMBEDDED_SEEN <= N_EMBEDDED);
 

@@ -117,9 +117,9 @@ fn answers_until_found(generation_s: f64, seed: u64) -> usize {
         seed,
         ..CALM
     };
-    let seen = run(world.offered(1.5, 10), &mut ours(200.0));
-    let found = seen.iter().position(|one| one.limit <= 16.0);
-    let before = &seen[..found.unwrap_or(seen.len())];
+    let calls = run(world.offered(1.5, 10), &mut ours(200.0));
+    let found = calls.iter().position(|one| one.limit <= 16.0);
+    let before = &calls[..found.unwrap_or(calls.len())];
     before.iter().filter(|one| !one.is_refused).count()
 }
 
