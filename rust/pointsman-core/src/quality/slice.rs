@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(start.n, N_PRIOR);
         (0..100).for_each(|_| posteriors.observe(8, (2, 0.6), 0.2, 1.0, 0.0));
         let own = |n_elsewhere| posteriors.view(8, n_elsewhere, 0.0).posterior(2, 0.6).mean;
-        assert!((own(100.0) - (0.988 + 0.2) / 2.0).abs() < 1e-3);
+        assert!((own(100.0) - f64::midpoint(0.988, 0.2)).abs() < 1e-3);
         assert!((own(0.0) - (12.0 * 0.988 + 20.0) / 112.0).abs() < 1e-3);
     }
 
