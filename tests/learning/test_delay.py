@@ -102,3 +102,16 @@ def test_clocks_that_jump_back_break_nothing():
     for at_s in (NOW_S, NOW_S - 1e6, NOW_S + 1):
         arrivals.decided("a", at_s)
         assert MIN_WEIGHT <= arrivals.graded("a", KIND, -5.0, at_s) <= MAX_WEIGHT
+
+
+def test_decisions_that_nobody_grades_are_counted_and_not_kept():
+    arrivals = Arrivals()
+    for at_s in range(20_000):
+        arrivals.decided(("general", "lookup", "text", None), float(at_s))
+    assert len(arrivals._waiting) <= 4097
+    for at_s in range(20_000, 20_100):
+        arrivals.graded(("general", "lookup", "text", None), ("thumbs", "user"), 1.0, float(at_s))
+    # A hundred of twenty thousand.
+    assert arrivals.share(("general", "lookup", "text", None), ("thumbs", "user"), 20_100.0) == pytest.approx(
+        0.005, rel=0.1
+    )

@@ -31,7 +31,8 @@ _FORGET_PER_S = math.log(2) / (30 * 86_400)
 # Mean delay before any grade has come, and what it counts for, in grades.
 _DELAY_S, _N_DELAY = 60.0, 1.0
 _MAX_SLICES = 4096
-_MAX_WAITING = 100_000
+# Decisions that wait to be counted until a grade comes; beyond them each new one counts the oldest.
+_MAX_WAITING = 4096
 
 
 @dataclass(slots=True)
@@ -58,12 +59,17 @@ class Arrivals:
         self._slices: dict[Slice, _Traffic] = {}
         self._all = _Traffic(0.0)
         self._delays: dict[Kind, tuple[float, float]] = {}
-        self._waiting: deque[tuple[Slice, float]] = deque(maxlen=_MAX_WAITING)
+        self._waiting: deque[tuple[Slice, float]] = deque()
         self._lock = threading.Lock()
 
     def decided(self, slice_: Slice, at_s: float) -> None:
-        """Count a decision; it is only noted here, as requests wait meanwhile."""
+        """Count a decision; mostly it is only noted here, as requests wait meanwhile."""
         self._waiting.append((slice_, at_s))
+        if len(self._waiting) > _MAX_WAITING and self._lock.acquire(blocking=False):
+            try:
+                self._count_oldest()
+            finally:
+                self._lock.release()
 
     def graded(self, slice_: Slice, kind: Kind, delay_s: float, now_s: float) -> float:
         """Count a decision's first grade of a kind; what it weighs, in [0.25, 4].
@@ -127,13 +133,16 @@ class Arrivals:
 
     def _count_waiting(self) -> None:
         while self._waiting:
-            slice_, at_s = self._waiting.popleft()
-            for traffic in (self._traffic(slice_, at_s), self._all):
-                self._fade(traffic, at_s)
-                traffic.n += 1
-                for kind in self._delays:
-                    young = math.exp((at_s - traffic.at_s) / self._delay_s(kind))
-                    traffic.n_young[kind] = traffic.n_young.get(kind, 0.0) + young
+            self._count_oldest()
+
+    def _count_oldest(self) -> None:
+        slice_, at_s = self._waiting.popleft()
+        for traffic in (self._traffic(slice_, at_s), self._all):
+            self._fade(traffic, at_s)
+            traffic.n += 1
+            for kind in self._delays:
+                young = math.exp((at_s - traffic.at_s) / self._delay_s(kind))
+                traffic.n_young[kind] = traffic.n_young.get(kind, 0.0) + young
 
     def _traffic(self, slice_: Slice, now_s: float) -> _Traffic:
         if slice_ not in self._slices and len(self._slices) >= _MAX_SLICES:
