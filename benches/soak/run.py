@@ -23,6 +23,7 @@ import httpx
 
 from pointsman.cli.demo.processes import Child, Children, free_port, wait_until_ready
 from pointsman.gateway.failure import _PROVIDER_STATUS
+from pointsman.learning.known import MAX_KNOWN
 from pointsman.simulate import check_counted, parse_script
 from pointsman.simulate.fleet import gateway_config
 
@@ -30,7 +31,8 @@ LEAVES = 0.1
 N_LEFT_ALONE = 40
 """Clients that leave one by one at the end, to time the end of their upstream calls."""
 WARM_UP_S = 60
-"""Seconds until memory has grown to what the load needs, in runs that are long enough."""
+"""Seconds until memory has grown to what the load needs, in runs that are long enough; or longer, until the
+router remembers as many decisions as it ever does."""
 MAX_CANCEL_MS = 100.0
 MAX_GROWTH = 0.05
 ANSWERED, LEFT, ERROR = "answered", "left", "error"
@@ -131,14 +133,25 @@ def n_descriptors(child: Child) -> int:
     return sum(1 for _ in Path(f"/proc/{child.process.pid}/fd").iterdir())
 
 
-async def watch(child: Child, seconds: float) -> list[float]:
-    """Resident memory, once a second."""
+async def watch(child: Child, seconds: float, ends: Counter[str]) -> list[tuple[float, int]]:
+    """Resident memory and requests that have ended, once a second."""
     samples = []
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         await asyncio.sleep(1.0)
-        samples.append(resident_mb(child))
+        samples.append((resident_mb(child), ends.total()))
     return samples
+
+
+def growth_of(samples: list[tuple[float, int]]) -> float:
+    """By how much memory changed after the warm-up, which lasts half of the run at most."""
+    half = len(samples) // 2
+    full = next((at for at, (_, n_ended) in enumerate(samples) if n_ended >= MAX_KNOWN), half)
+    from_s = min(max(len(samples) // 4, WARM_UP_S, full), half)
+    sizes = [size for size, _ in samples]
+    warm = sizes[from_s : from_s + max(5, len(sizes) // 5)]
+    last = sizes[-len(warm) :]
+    return (sum(last) / len(last)) / (sum(warm) / len(warm)) - 1.0
 
 
 async def n_open(client: httpx.AsyncClient, control: str) -> int:
@@ -169,7 +182,7 @@ async def soak(url: str, control: str, gateway: Child, seconds: float, n_streams
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=n_streams)
     async with httpx.AsyncClient(timeout=120, limits=limits, trust_env=False) as client:
         end_s = time.monotonic() + seconds
-        watching = asyncio.create_task(watch(gateway, seconds))
+        watching = asyncio.create_task(watch(gateway, seconds, run.ends))
         await asyncio.gather(*(run.client(client, end_s) for _ in range(n_streams)))
         samples = await watching
     async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
@@ -180,10 +193,7 @@ async def soak(url: str, control: str, gateway: Child, seconds: float, n_streams
         for name in script(seconds)["providers"]:
             await client.patch(f"{control}/_simulate/providers/{name}", json={"faults": {}, "timeline": []})
         times = await cancel_ms(client, url, control)
-    from_s = max(len(samples) // 4, min(WARM_UP_S, len(samples) // 2))
-    warm = samples[from_s : from_s + max(5, len(samples) // 5)]
-    last = samples[-len(warm) :]
-    growth = (sum(last) / len(last)) / (sum(warm) / len(warm)) - 1.0
+    growth = growth_of(samples)
     wrong = list(run.violations)
     if open_at_end or any(pending):
         wrong.append(f"{open_at_end} calls open upstream, {pending} pending, after all had ended")
@@ -197,7 +207,7 @@ async def soak(url: str, control: str, gateway: Child, seconds: float, n_streams
         "requests": sum(run.ends.values()),
         "ends": dict(run.ends.most_common()),
         "tokens_checked": run.n_tokens,
-        "memory_mb": [round(samples[len(samples) * eighth // 8 - 1], 1) for eighth in range(1, 9)],
+        "memory_mb": [round(samples[len(samples) * eighth // 8 - 1][0], 1) for eighth in range(1, 9)],
         "memory_growth": round(growth, 4),
         "descriptors_at_end": descriptors,
         "cancel_ms": {"p50": round(times[len(times) // 2], 1), "max": round(times[-1], 1)},

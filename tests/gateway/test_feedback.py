@@ -226,7 +226,7 @@ def test_without_a_log_feedback_is_of_this_process_and_decisions_are_not_shown()
         answered = post(gateway)
         assert say(gateway, decision_id=decision_id(answered), value=1).json()["is_learned"]
         unknown = say(gateway, decision_id="dec_0", value=1).json()["error"]["message"]
-        assert "without a `store:` in the config, only the last 20,000" in unknown
+        assert "without a `store:` in the config, only the last 10,000" in unknown
         shown = look(gateway, f"/{decision_id(answered)}")
         assert (shown.status_code, shown.json()["error"]["code"]) == (404, "caller_no_store")
 

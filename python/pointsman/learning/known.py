@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pointsman.types import Served
 
 DEFAULT_TENANT = "default"
-# A kilobyte each.
-MAX_KNOWN = 20_000
+# 1.5 kilobytes each.
+MAX_KNOWN = 10_000
 
 Key = tuple[str, str]
 
