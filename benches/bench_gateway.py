@@ -26,6 +26,7 @@ from pathlib import Path
 
 from harness import LOAD_CORE, ROOT, SERVER_CORE, Served, facts, free_port, serve, spread
 from load import Measured, Target, percentile, run_load
+from pointsman.cli.demo.processes import serve_command
 
 CONCURRENCY = (1, 32, 256)
 PACKAGES = ("uvicorn", "uvloop", "httptools", "starlette", "pyreqwest", "orjson", "pydantic")
@@ -121,8 +122,7 @@ def targets(options: argparse.Namespace):
         config = scratch / "pointsman.yaml"  # JSON is YAML
         config.write_text(json.dumps(pointsman_config(upstream_port, options.config_deployments)))
         port = free_port()
-        command = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]
-        command.append("--with-parent")
+        command = serve_command(config, port)
         gateway = serve("pointsman", command, port=port, core=SERVER_CORE, ready_path="/health/ready")
         found.append(stack.enter_context(gateway))
         check_answers(found[-1])

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_gateway import PACKAGES, PATH, body, figures, pointsman_config
 from harness import LOAD_CORE, ROOT, SERVER_CORE, Served, facts, free_port, serve, spread
 from load import Measured, Target, run_load
+from pointsman.cli.demo.processes import serve_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,8 +69,7 @@ class Contestant:
 def pointsman(upstream: int, scratch: Path) -> Iterator[Contestant]:
     config, port = scratch / "pointsman.yaml", free_port()
     config.write_text(json.dumps(pointsman_config(upstream, N_DEPLOYMENTS)))  # JSON is YAML
-    command = [sys.executable, "-m", "pointsman", "serve", "--config", str(config), "--port", str(port)]
-    command.append("--with-parent")
+    command = serve_command(config, port)
     with serve("pointsman", command, port=port, core=SERVER_CORE, ready_path="/health/ready") as served:
         yield Contestant(served)
 

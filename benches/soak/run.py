@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from pointsman.cli.demo.processes import Child, Children, free_port, wait_until_ready
+from pointsman.cli.demo.processes import Child, Children, free_port, serve_command, wait_until_ready
 from pointsman.gateway.failure import _PROVIDER_STATUS
 from pointsman.learning.known import MAX_KNOWN
 from pointsman.simulate import check_counted, parse_script
@@ -239,7 +239,7 @@ def main() -> int:
         )
         gateway = children.start(
             "gateway",
-            [*program, "serve", "--config", str(files["pointsman"]), "--port", str(port), "--with-parent"],
+            serve_command(files["pointsman"], port),
         )
         wait_until_ready(simulator, f"{control}/_simulate", 30)
         wait_until_ready(gateway, f"{url}/health/ready", 30)

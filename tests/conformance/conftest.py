@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
+from pointsman.cli.demo.processes import Children, free_port, serve_command, wait_until_ready
 from pointsman.simulate import Server, Simulation, parse_script, serving_in_thread
 from pointsman.simulate.fleet import gateway_config
 
@@ -44,9 +43,7 @@ def serving_gateway(config: dict[str, Any]) -> Iterator[str]:
     with Children() as children:
         path, port = children.directory / "pointsman.yaml", free_port()
         path.write_text(json.dumps(config))  # JSON is YAML
-        serve = [sys.executable, "-m", "pointsman", "serve", "--config", str(path), "--port", str(port)]
-        serve.append("--with-parent")
-        child = children.start("gateway", serve)
+        child = children.start("gateway", serve_command(path, port))
         wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 60)
         yield f"http://127.0.0.1:{port}"
 

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import sys
 import time
 
 import httpx
 
-from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
+from pointsman.cli.demo.processes import Children, free_port, serve_command, wait_until_ready
 
 from ..providers.servers import Server
 from .test_cache import completion
@@ -45,18 +44,7 @@ def test_answers_outlive_a_killed_worker_and_a_second_one_never_fails(tmp_path):
 
         def worker(name):
             port = free_port()
-            command = [
-                sys.executable,
-                "-m",
-                "pointsman",
-                "serve",
-                "--config",
-                str(config),
-                "--port",
-                str(port),
-                "--with-parent",
-            ]
-            child = children.start(name, command)
+            child = children.start(name, serve_command(config, port))
             wait_until_ready(child, f"http://127.0.0.1:{port}/health/ready", 60)
             stats = httpx.get(f"http://127.0.0.1:{port}/v1/cache").json()
             return child, port, stats["folder"]["is_writable"]

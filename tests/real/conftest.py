@@ -13,6 +13,7 @@ import pytest
 from pointsman.cli.demo.processes import (
     Children,
     free_port,
+    serve_command,
     simulate_command,
     wait_for_line,
     wait_until_ready,
@@ -58,18 +59,7 @@ def real_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         simulated_url = json.loads(wait_for_line(simulated, 30))["providers"]["simulated"]
         config.write_text(CONFIG.format(model_port=model_port, simulated_url=simulated_url))
         model = children.start("model", MODEL.command(model_port, "smollm2"))
-        serve = [
-            sys.executable,
-            "-m",
-            "pointsman",
-            "serve",
-            "--config",
-            str(config),
-            "--port",
-            str(port),
-            "--with-parent",
-        ]
-        gateway = children.start("gateway", serve)
+        gateway = children.start("gateway", serve_command(config, port))
         wait_until_ready(model, f"http://127.0.0.1:{model_port}/health", 120)
         wait_until_ready(gateway, f"http://127.0.0.1:{port}/health/ready", 30)
         yield f"http://127.0.0.1:{port}/v1"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pointsman.cli.demo.processes import Children, free_port, wait_until_ready
+from pointsman.cli.demo.processes import Children, free_port, serve_command, wait_until_ready
 from pointsman.errors import ProviderError
 from pointsman.router import Router
 
@@ -44,7 +43,6 @@ SCENARIOS: dict[str, list[dict[str, Any]]] = {
     "malformed before the first token": [{**FAULT, "kind": "malformed", "after_chunks": 0}],
 }
 UNANSWERED = {"caller's fault", "wrong key"}
-GATEWAY = [sys.executable, "-m", "pointsman", "serve"]
 Ask = Callable[[str], Awaitable[str]]
 
 
@@ -71,7 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
             mock = children.start(f"llmock-{name}", [*serve, "--log-level", "warning"])
             gateway = children.start(
                 f"gateway-{name}",
-                [*GATEWAY, "--config", str(document), "--port", str(gateway_port), "--with-parent"],
+                serve_command(document, gateway_port),
             )
             wait_until_ready(mock, f"http://127.0.0.1:{port}/health", 60)
             wait_until_ready(gateway, f"http://127.0.0.1:{gateway_port}/health/ready", 60)

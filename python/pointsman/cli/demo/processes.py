@@ -83,6 +83,12 @@ def simulate_command(script: Path) -> list[str]:
     return [sys.executable, "-m", "pointsman", "simulate", str(script), *options]
 
 
+def serve_command(config: str | Path, port: int) -> list[str]:
+    """The command that serves a config as gateway, as long as its parent lives."""
+    options = ["--config", str(config), "--port", str(port), "--with-parent"]
+    return [sys.executable, "-m", "pointsman", "serve", *options]
+
+
 def wait_until_ready(child: Child, url: str, timeout_s: float) -> None:
     """Wait until `url` answers 200.
 

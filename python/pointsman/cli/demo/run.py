@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from pointsman.cli.demo.processes import (
     ChildFailed,
     Children,
     free_port,
+    serve_command,
     signals_as_exit,
     simulate_command,
     wait_for_line,
@@ -180,18 +180,7 @@ def _start_gateway(
     taken = free_port(port)
     if taken != port:
         console.print(f"port {port} is in use, the gateway takes {taken}")
-    command = [
-        sys.executable,
-        "-m",
-        "pointsman",
-        "serve",
-        "--config",
-        path,
-        "--port",
-        str(taken),
-        "--with-parent",
-    ]
-    child = children.start("gateway", command)
+    child = children.start("gateway", serve_command(path, taken))
     wait_until_ready(child, f"http://127.0.0.1:{taken}/health/ready", START_TIMEOUT_S)
     return f"http://127.0.0.1:{taken}/v1", child
 
