@@ -73,12 +73,6 @@ class Attempts:
         """Note an answered call that was sent at `started_s`."""
         self._note(target, status, None, started_s)
 
-    def failed(self, target: Target, failure: ProviderError, started_s: float) -> None:
-        """Note a failed call; raises `failure` when no other deployment would do better."""
-        self.noted(target, failure, started_s)
-        if not failure.retryable:
-            raise self.given_up(failure)
-
     def noted(self, target: Target, failure: ProviderError, started_s: float) -> None:
         """Note a failed call, whoever is to blame."""
         self._note(target, failure.status, failure.code, started_s)
@@ -105,6 +99,10 @@ class Attempts:
         if len(self.failures) == 1:
             return self.given_up(self.failures[0])
         return ProvidersExhausted(self.failures, tuple(self.made))
+
+    def close(self) -> None:
+        """Let go of the failures: nobody is asked any more, and their tracebacks hold these attempts."""
+        self.failures = []
 
     def _unavailable(self, dispatch: Dispatch) -> DeploymentsUnavailable:
         known = {state.deployment: state for state in dispatch.gate.states()}

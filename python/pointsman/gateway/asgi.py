@@ -206,6 +206,7 @@ class ClientWatch:
         self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+            self._watch = None  # the traceback it ends with holds this object
         if self._is_gone and kind is asyncio.CancelledError:
             self._task.uncancel()
             raise ClientGone from None
