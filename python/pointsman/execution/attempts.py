@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from pointsman.types import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from pointsman._native import Decision, Refusal
     from pointsman.errors import RequestError
@@ -132,16 +133,20 @@ class Attempts:
         )
 
 
-@contextmanager
-def within(deadline_s: float | None, attempts: Attempts) -> Iterator[None]:
+def within(deadline_s: float | None, attempts: Attempts) -> AbstractContextManager[None]:
     """Give up on providers after `deadline_s` seconds; `None`: never.
 
     Raises:
         ProviderTimeout: The time is over; its phase is `deadline`.
     """
-    if deadline_s is None:
-        yield
-        return
+    return _FOR_EVER if deadline_s is None else _within(deadline_s, attempts)
+
+
+_FOR_EVER = nullcontext()
+
+
+@contextmanager
+def _within(deadline_s: float, attempts: Attempts) -> Iterator[None]:
     attempts.deadline_s = deadline_s
     attempts.deadline_at_s = current_time() + deadline_s
     try:
