@@ -89,8 +89,7 @@ async def complete(
         except RequestError as refusal:
             turn.refused(refusal)
         except ProviderError as failure:
-            if not turn.failed(failure):
-                raise
+            turn.failed(failure)
         except BaseException:
             turn.abandoned()
             raise
@@ -156,7 +155,8 @@ class AnswerStream:
             with fail_after(deadline_at_s - current_time()):
                 return await anext(self._rest)
         except TimeoutError:
-            raise self._attempts.given_up(deadline_over(self._attempts.deadline_s or 0.0)) from None
+            error = deadline_over(self._attempts.deadline_s or 0.0)
+            raise self._attempts.given_up(error) from None
 
     async def aclose(self) -> None:
         """Close the upstream connection (at once, if the answer is not complete)."""
@@ -164,7 +164,6 @@ class AnswerStream:
             await self._context.__aexit__(None, None, None)
         finally:
             self._turn.ended(self.usage, self._failure)
-            self._failure = None  # its traceback holds this stream
 
 
 async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attempts: Attempts) -> AnswerStream:
@@ -175,8 +174,7 @@ async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attemp
         except RequestError as refusal:
             turn.refused(refusal)
         except ProviderError as failure:
-            if not turn.failed(failure):
-                raise
+            turn.failed(failure)
         except BaseException:
             turn.abandoned()
             raise

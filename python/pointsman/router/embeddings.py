@@ -159,8 +159,6 @@ class Embedder:
         except BaseException as error:
             self._observers.failed(asked, decision, started_s, attempts.made, error, operation="embeddings")
             raise
-        finally:
-            attempts.close()
         self._observers.embedded(asked, decision, started_s, made)
         return made
 

@@ -42,6 +42,7 @@ mod markers;
 mod memo;
 pub mod ope;
 pub mod pacer;
+mod plain_words;
 mod plan;
 mod policy;
 mod profile;

@@ -5,6 +5,7 @@
 //! be found anew. Its memory is fixed, and a new word takes the place of the one that came longest ago in its set.
 
 use crate::byte_map::{PACKED_LEN, Packed};
+use crate::simd;
 
 /// All bytes of a word, as they are compared.
 pub(crate) trait Key: Copy + PartialEq {
@@ -75,10 +76,17 @@ impl<K: Key, V: Copy + Default, const WAYS: usize> Memo<K, V, WAYS> {
     /// What is kept of the word.
     #[inline(always)]
     #[allow(clippy::inline_always)] // a call costs as much as the look
-    pub(crate) fn get(&self, word: K) -> Option<V> {
+    pub(crate) fn get(&self, word: K) -> Option<&V> {
         let set = &self.0[word.hash() as usize & (self.0.len() - 1)];
         let way = set.words.iter().position(|kept| *kept == word)?;
-        Some(set.values[way])
+        Some(&set.values[way])
+    }
+
+    /// Asks for the words that this one will be compared with.
+    #[inline]
+    pub(crate) fn prefetch(&self, word: K) {
+        let set = &self.0[word.hash() as usize & (self.0.len() - 1)];
+        simd::prefetch(&set.words);
     }
 
     /// Keeps the value of a word.
@@ -110,9 +118,9 @@ mod tests {
         for i in 0..5000 {
             assert_eq!(memo.get(word(i)), None);
             memo.keep(word(i), i as u32);
-            assert_eq!(memo.get(word(i)), Some(i as u32));
+            assert_eq!(memo.get(word(i)), Some(&(i as u32)));
         }
-        let kept = (0..5000).filter_map(|i| memo.get(word(i)).map(|value| (i, value)));
+        let kept = (0..5000).filter_map(|i| memo.get(word(i)).map(|value| (i, *value)));
         let kept: Vec<_> = kept.collect();
         assert_eq!(kept.len(), 128, "as many as there is room for");
         assert!(kept.iter().all(|(i, value)| *i == *value as usize));

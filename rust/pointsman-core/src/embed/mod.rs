@@ -33,6 +33,8 @@ use std::sync::OnceLock;
 pub use error::EmbeddingError;
 pub use window::{HEAD_BYTES, HEAD_TOKENS, TAIL_BYTES, TAIL_TOKENS};
 
+use crate::byte_map::Packed;
+use crate::plain_words::PlainWords;
 use kernel::{BATCH, Rows, add_rows};
 pub(crate) use scan::Cuts;
 use scan::{Cutter, Sink, scan};
@@ -121,41 +123,58 @@ impl Embedding {
     ///
     /// A text is often embedded twice in a row, by the cache and by the decision: each thread remembers its last few.
     pub fn embed_window_into(&self, text: &str, out: &mut [f32; DIM]) -> usize {
-        self.embed_window(&mut Cutter::plain(&self.wordpiece), text, out)
+        self.embed_window(Cutter::plain(&self.wordpiece), None, text, out)
     }
 
-    /// The same, with what was cut before: `cuts` must never have been another embedding's.
+    /// Emits the ids of a word of `n` ASCII letters and digits.
+    pub(crate) fn each_id(&self, word: Packed, n: usize, emit: impl FnMut(u32)) {
+        self.wordpiece
+            .cut_packed(word.lower_of_alphanumeric(), n, emit);
+    }
+
+    /// The same for the shipped embedding, with what was cut before: `cuts` must never have been another's.
     pub(crate) fn embed_window_with(
         &self,
+        words: &mut PlainWords,
         cuts: &mut Cuts,
         text: &str,
         out: &mut [f32; DIM],
     ) -> usize {
-        let mut cutter = Cutter {
+        let cutter = Cutter {
             wordpiece: &self.wordpiece,
             cuts: Some(cuts),
         };
-        self.embed_window(&mut cutter, text, out)
+        self.embed_window(cutter, Some(words), text, out)
     }
 
-    fn embed_window(&self, cutter: &mut Cutter<'_>, text: &str, out: &mut [f32; DIM]) -> usize {
+    fn embed_window(
+        &self,
+        cutter: Cutter<'_>,
+        words: Option<&mut PlainWords>,
+        text: &str,
+        out: &mut [f32; DIM],
+    ) -> usize {
         if !recent::is_worth_it(text) {
-            return self.embed_anew(cutter, text, out);
+            return self.embed_anew(cutter, words, text, out);
         }
         recent::get(self.number, text, out).unwrap_or_else(|| {
-            let n_tokens = self.embed_anew(cutter, text, out);
+            let n_tokens = self.embed_anew(cutter, words, text, out);
             recent::put(self.number, text, n_tokens, out);
             n_tokens
         })
     }
 
     #[inline(never)]
-    fn embed_anew(&self, cutter: &mut Cutter<'_>, text: &str, out: &mut [f32; DIM]) -> usize {
-        let window = window::Window::of(cutter, text);
+    fn embed_anew(
+        &self,
+        mut cutter: Cutter<'_>,
+        mut words: Option<&mut PlainWords>,
+        text: &str,
+        out: &mut [f32; DIM],
+    ) -> usize {
+        let window = window::Window::of(&mut cutter, &mut words, text);
         let mut mean = Mean::new(&self.weights, out);
-        for id in window.ids() {
-            mean.push(*id);
-        }
+        mean.push_all(window.ids());
         mean.finish()
     }
 }
@@ -182,6 +201,22 @@ impl<'a> Mean<'a> {
             n_batch: 0,
             n_tokens: 0,
         }
+    }
+
+    /// Adds the rows of many ids: each batch while the next is on its way.
+    fn push_all(&mut self, ids: &[u32]) {
+        let mut ahead = ids.chunks(BATCH);
+        let mut ask = |rows: Rows<'_>| {
+            for id in ahead.next().unwrap_or_default() {
+                rows.prefetch(*id);
+            }
+        };
+        ask(self.rows);
+        for batch in ids.chunks(BATCH) {
+            ask(self.rows);
+            add_rows(self.rows, batch, self.sum);
+        }
+        self.n_tokens += ids.len();
     }
 
     fn flush(&mut self) {

@@ -1,10 +1,13 @@
 //! From text to token ids: a fast road for plain ASCII words, a careful one for the rest.
 
+use std::ops::Range;
+
 use super::normalise::{Role, fold, is_punctuation, letter, role};
 use super::wordpiece::{MAX_WORD_BYTES, MAX_WORD_CHARS, WordPiece};
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
 use crate::memo::{Key, Long, Memo};
+use crate::plain_words::Part;
 
 /// Takes token ids, until it is full.
 pub(super) trait Sink {
@@ -134,7 +137,7 @@ fn remembered<K: Key, S: Sink>(
     sink: &mut S,
     cut: impl FnOnce(&mut Kept<'_, S>),
 ) {
-    let Some(ids) = memo.get(word) else {
+    let Some(ids) = memo.get(word).copied() else {
         let mut kept = Kept::new(sink);
         cut(&mut kept);
         if kept.is_whole {
@@ -182,36 +185,78 @@ impl<S: Sink> Sink for Kept<'_, S> {
 }
 
 /// Feeds the ids of `text` to `sink` until it is full; returns how many bytes were read.
+pub(super) fn scan(cutter: &mut Cutter<'_>, text: &str, sink: &mut impl Sink) -> usize {
+    let read = scan_range(cutter, text, 0..text.len(), sink);
+    read.min(text.len())
+}
+
+/// The same of a text with its plain words.
+pub(super) fn scan_words(
+    cutter: &mut Cutter<'_>,
+    text: &str,
+    words: Part<'_>,
+    sink: &mut impl Sink,
+) -> usize {
+    let mut at = 0;
+    for (start, end, known) in words.iter() {
+        if text.as_bytes()[at.min(start)..start] == *b" " {
+            at = start;
+        } else {
+            at = scan_range(cutter, text, at..start, sink);
+        }
+        if sink.is_full() {
+            return at;
+        }
+        // A special token may have taken the word with it.
+        if at <= start {
+            known.ids().iter().for_each(|id| sink.push(u32::from(*id)));
+            at = end;
+        }
+    }
+    scan_range(cutter, text, at..text.len(), sink).min(text.len())
+}
+
+/// Reads runs from the start of a range until one ends at its end or beyond, or the sink is full; returns where.
 ///
 /// A run is what stands between white space and punctuation of ASCII: nothing in BERT's normalisation crosses
 /// those, so each run may take the road that suits it.
-pub(super) fn scan(cutter: &mut Cutter<'_>, text: &str, sink: &mut impl Sink) -> usize {
+#[inline]
+fn scan_range(
+    cutter: &mut Cutter<'_>,
+    text: &str,
+    range: Range<usize>,
+    sink: &mut impl Sink,
+) -> usize {
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() && !sink.is_full() {
-        let start = at;
-        at = bytes::alphanumeric_end(bytes, at);
-        let mut classes = WORD;
-        let mut class = bytes.get(at).map_or(SPACE, |b| CLASS[usize::from(*b)]);
-        while class < SPACE {
-            classes |= class;
-            at += 1;
-            class = bytes.get(at).map_or(SPACE, |b| CLASS[usize::from(*b)]);
-        }
-        if at > start {
-            if classes == WORD {
-                cutter.word(bytes, start, at - start, sink);
-            } else {
-                cutter.run(&text[start..at], sink);
-            }
-        }
-        if class == PUNCTUATION {
-            at += punctuation(cutter.wordpiece, &bytes[at..], sink);
-        } else {
-            at += 1;
-        }
+    let mut at = range.start;
+    while at < range.end && !sink.is_full() {
+        at = match CLASS[usize::from(bytes[at])] {
+            SPACE => at + 1,
+            PUNCTUATION => at + punctuation(cutter.wordpiece, &bytes[at..], sink),
+            _ => scan_run(cutter, text, at, sink),
+        };
     }
-    at.min(bytes.len())
+    at
+}
+
+/// Reads the run that begins at `at`, and returns where it ends.
+fn scan_run(cutter: &mut Cutter<'_>, text: &str, start: usize, sink: &mut impl Sink) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = bytes::alphanumeric_end(bytes, start);
+    let mut classes = WORD;
+    while let Some(class) = bytes.get(at).map(|b| CLASS[usize::from(*b)]) {
+        if class >= SPACE {
+            break;
+        }
+        classes |= class;
+        at += 1;
+    }
+    if classes == WORD {
+        cutter.word(bytes, start, at - start, sink);
+    } else {
+        cutter.run(&text[start..at], sink);
+    }
+    at
 }
 
 /// The punctuation, or the special token, that `bytes` begin with; returns its length.

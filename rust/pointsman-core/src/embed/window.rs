@@ -1,6 +1,7 @@
 //! The first and last tokens of a text, without reading its middle.
 
-use super::scan::{Cutter, Sink, scan};
+use super::scan::{Cutter, Sink, scan, scan_words};
+use crate::plain_words::PlainWords;
 
 /// Tokens kept from the start of a text.
 pub const HEAD_TOKENS: usize = 384;
@@ -14,6 +15,9 @@ pub const TAIL_BYTES: usize = 8 * 1024;
 /// First guess of the bytes that hold the last tokens, at 6 a token (English prose has 4.5); doubled until it fits.
 const TAIL_GUESS_BYTES: usize = 6 * TAIL_TOKENS;
 
+/// Bytes cut to plain words at once: the first tokens mostly stand in the first two of these.
+const CHUNK_BYTES: usize = 1024;
+
 /// The ids of the first 384 and the last 128 tokens.
 pub(super) struct Window {
     ids: [u32; HEAD_TOKENS + TAIL_TOKENS],
@@ -25,7 +29,11 @@ pub(super) struct Window {
 
 impl Window {
     /// The window of a text.
-    pub(super) fn of(cutter: &mut Cutter<'_>, text: &str) -> Self {
+    pub(super) fn of(
+        cutter: &mut Cutter<'_>,
+        words: &mut Option<&mut PlainWords>,
+        text: &str,
+    ) -> Self {
         let mut window = Self {
             ids: [0; HEAD_TOKENS + TAIL_TOKENS],
             n_ids: 0,
@@ -33,11 +41,11 @@ impl Window {
             is_bounded: true,
         };
         let head = &text[..char_boundary(text, HEAD_BYTES)];
-        let n_read = scan(cutter, head, &mut window);
+        let n_read = window.push_head(cutter, words, head);
         let rest = &text[n_read..];
         window.is_bounded = false;
         if !rest.is_empty() {
-            window.push_tail(cutter, rest);
+            window.push_tail(cutter, words, rest);
         }
         window
     }
@@ -47,23 +55,62 @@ impl Window {
         &self.ids[..self.n_ids]
     }
 
+    /// Adds the first tokens; returns how many bytes were read.
+    fn push_head(
+        &mut self,
+        cutter: &mut Cutter<'_>,
+        words: &mut Option<&mut PlainWords>,
+        head: &str,
+    ) -> usize {
+        let mut at = 0;
+        while at < head.len() && !self.is_full() {
+            at += scan_with(cutter, words, chunk(&head[at..]), self);
+        }
+        at
+    }
+
     /// Adds the last tokens of `rest`, from the shortest of some windows that holds enough of them.
-    fn push_tail(&mut self, cutter: &mut Cutter<'_>, rest: &str) {
+    fn push_tail(
+        &mut self,
+        cutter: &mut Cutter<'_>,
+        words: &mut Option<&mut PlainWords>,
+        rest: &str,
+    ) {
         let mut n_bytes = TAIL_GUESS_BYTES;
         loop {
             let is_last = n_bytes >= rest.len().min(TAIL_BYTES);
             let tail = from_word_start(rest, n_bytes.min(TAIL_BYTES));
             let mut count = Count(0);
             if !is_last {
-                scan(cutter, tail, &mut count);
+                scan_with(cutter, words, tail, &mut count);
             }
             if is_last || count.0 >= TAIL_TOKENS {
-                scan(cutter, tail, self);
+                scan_with(cutter, words, tail, self);
                 return;
             }
             n_bytes *= 2;
         }
     }
+}
+
+/// Scans a text, with its plain words if there is what cuts them.
+fn scan_with(
+    cutter: &mut Cutter<'_>,
+    words: &mut Option<&mut PlainWords>,
+    text: &str,
+    sink: &mut impl Sink,
+) -> usize {
+    match words {
+        Some(words) => scan_words(cutter, text, words.of(text.as_bytes()), sink),
+        None => scan(cutter, text, sink),
+    }
+}
+
+/// The start of a text up to the last white space of its first bytes: nothing crosses it. All of it if there is none.
+fn chunk(text: &str) -> &str {
+    let first = text.as_bytes().get(..CHUNK_BYTES).unwrap_or_default();
+    let last = first.iter().rposition(u8::is_ascii_whitespace);
+    last.map_or(text, |at| &text[..=at])
 }
 
 impl Sink for Window {

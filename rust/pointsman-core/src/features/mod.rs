@@ -134,6 +134,11 @@ impl Features {
         &self.dense[N_DENSE - 2 * DIM..N_DENSE - DIM]
     }
 
+    /// The same space by space, as [`Grams::spaces`] gives them.
+    pub(crate) fn gram_spaces(&self) -> impl IntoIterator<Item = (f32, &[(u32, f32)])> {
+        self.grams.spaces()
+    }
+
     /// Buckets of hashed n-grams with their weights, a vector of unit length for each of the last
     /// message, the turns before and the system prompts; a bucket may occur in each.
     pub fn grams(&self) -> impl Iterator<Item = (u32, f32)> {

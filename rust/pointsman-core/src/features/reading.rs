@@ -250,6 +250,7 @@ impl<'a> Reading<'a> {
 
     /// Reads one text within the budgets; returns its statistics and how much it says by itself.
     fn read(&mut self, text: &str, weight: f32, part: Part) -> Option<(TextStats, f32)> {
+        self.memory.words.begin(text, part == Part::System);
         self.count(text);
         let text = &*scaffold::strip(text);
         let windows = Windows::of(text, self.budget);
@@ -261,7 +262,8 @@ impl<'a> Reading<'a> {
         if weight < MIN_WEIGHT {
             return Some((stats, 0.0));
         }
-        let marks = Marks::of(&windows, &mut self.memory.places);
+        let memory = &mut *self.memory;
+        let marks = Marks::of(&windows, &mut memory.words, &mut memory.places);
         let add = |sums: &mut [f32; N_CUES], weight: f32| {
             for (sum, count) in sums.iter_mut().zip(marks.cues) {
                 *sum += weight * count;
@@ -290,8 +292,10 @@ impl<'a> Reading<'a> {
             Part::Last => (Space::Last, weight),
             Part::Turn => (Space::Before, weight),
         };
-        let reader = &mut self.memory.grams;
-        let (n_read, tallies) = reader.read(&mut self.grams, text, weight, space);
+        let Memory {
+            words, cuts, grams, ..
+        } = &mut *self.memory;
+        let (n_read, tallies) = grams.read(&mut self.grams, words, text, weight, space);
         self.themes.add(&tallies, weight, part);
         self.embed_budget = self
             .embed_budget
@@ -301,7 +305,7 @@ impl<'a> Reading<'a> {
             return;
         };
         let mut vector = [0.0; DIM];
-        embedding.embed_window_with(&mut self.memory.cuts, text, &mut vector);
+        embedding.embed_window_with(words, cuts, text, &mut vector);
         let sum = &mut self.vectors[usize::from(space == Space::System)];
         for (sum, value) in sum.iter_mut().zip(vector) {
             *sum += weight * value;
@@ -314,7 +318,8 @@ impl<'a> Reading<'a> {
         if self.token_budget < MIN_SAMPLE_BYTES && text.len() > self.token_budget {
             return;
         }
-        let counted = tokens::count_within(text, self.token_budget, &mut self.memory.counts);
+        let Memory { words, counts, .. } = &mut *self.memory;
+        let counted = tokens::count_within(text, self.token_budget, words, counts);
         self.token_budget -= text.len().min(tokens::EXACT_BYTES).min(self.token_budget);
         self.n_counted_bytes += text.len();
         self.n_counted_tokens += counted.n_tokens as f64;

@@ -7,18 +7,30 @@ use crate::stems;
 /// Pieces that a gloss has room for.
 const MAX_PIECES: usize = 16;
 
-/// A word as it is kept.
+/// What is known of a word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gloss<'a> {
+    pub(crate) own: u64,
+    pub(crate) themes: u32,
+    /// The bucket of the word as a whole.
+    pub(crate) bucket: u16,
+    /// The buckets of its pieces.
+    pub(crate) pieces: &'a [u16],
+}
+
+/// A gloss as it is kept.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Gloss {
-    pub(super) own: u64,
-    pub(super) themes: u32,
-    n_pieces: u32,
+pub(crate) struct KeptGloss {
+    own: u64,
+    themes: u32,
+    bucket: u16,
+    n_pieces: u16,
     pieces: [u16; MAX_PIECES],
 }
 
-impl Gloss {
+impl KeptGloss {
     /// The gloss of a folded word; `None` of one with more pieces than there is room for.
-    pub(super) fn of(word: &[u8], is_operator: bool) -> Option<Self> {
+    pub(crate) fn of(word: &[u8], is_operator: bool) -> Option<Self> {
         let (mut pieces, mut n_pieces) = ([0; MAX_PIECES], 0);
         each_piece(word, word.is_ascii(), |hash| {
             if let Some(place) = pieces.get_mut(n_pieces) {
@@ -26,17 +38,24 @@ impl Gloss {
             }
             n_pieces += 1;
         });
+        let own = hash(word);
         (n_pieces <= MAX_PIECES).then(|| Self {
-            own: hash(word),
+            own,
             themes: stems::themes(word),
-            n_pieces: n_pieces as u32,
+            bucket: bucket(own, Kind::Word, is_operator) as u16,
+            n_pieces: n_pieces as u16,
             pieces,
         })
     }
 
-    /// The buckets of its pieces.
-    pub(super) fn pieces(&self) -> &[u16] {
-        &self.pieces[..MAX_PIECES.min(self.n_pieces as usize)]
+    #[inline]
+    pub(crate) fn view(&self) -> Gloss<'_> {
+        Gloss {
+            own: self.own,
+            themes: self.themes,
+            bucket: self.bucket,
+            pieces: &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))],
+        }
     }
 }
 

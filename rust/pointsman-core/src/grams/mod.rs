@@ -9,6 +9,7 @@ mod reader;
 mod word;
 
 use crate::stems::{self, Tally};
+pub(crate) use gloss::{Gloss, KeptGloss};
 pub(crate) use reader::Reader;
 
 /// Number of buckets that n-grams are hashed to.
@@ -60,11 +61,15 @@ pub(crate) struct Grams {
 impl Grams {
     /// Buckets with their weights; each space is a vector as long as its weight.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> {
-        (0..N_SPACES).flat_map(|space| {
-            let scale = self.scale(space);
-            let items = self.items[space].iter();
-            items.map(move |(bucket, weight)| (*bucket, weight * scale))
+        self.spaces().into_iter().flat_map(|(scale, items)| {
+            let scaled = move |(bucket, weight): &(u32, f32)| (*bucket, weight * scale);
+            items.iter().map(scaled)
         })
+    }
+
+    /// The buckets of each space, and what their weights are to be multiplied by.
+    pub(crate) fn spaces(&self) -> [(f32, &[(u32, f32)]); N_SPACES] {
+        std::array::from_fn(|space| (self.scale(space), &self.items[space][..]))
     }
 
     fn scale(&self, space: usize) -> f32 {
@@ -106,10 +111,12 @@ fn hash(bytes: &[u8]) -> u64 {
 mod tests {
     use super::reader::{HEAD_BYTES, TAIL_BYTES};
     use super::*;
+    use crate::plain_words::PlainWords;
 
     fn read(text: &str) -> (Grams, usize) {
         let mut grams = Grams::default();
-        let (n_read, _) = Reader::default().read(&mut grams, text, 1.0, Space::Last);
+        let words = &mut PlainWords::default();
+        let (n_read, _) = Reader::default().read(&mut grams, words, text, 1.0, Space::Last);
         (grams, n_read)
     }
 

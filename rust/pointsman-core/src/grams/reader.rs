@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::gloss::{Gloss, each_piece};
+use super::gloss::{Gloss, KeptGloss, each_piece};
 use super::met::Met;
 use super::word::{FOLDED, Word, folded};
 use super::{Grams, Kind, Space, Tallies, bucket, hash};
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
 use crate::memo::Memo;
+use crate::plain_words::{Part, PlainWords};
 use crate::stems;
 
 /// Bytes read at the head and at the tail of a text.
@@ -35,7 +36,7 @@ pub(crate) struct Reader {
     /// The buckets met in the space being read.
     met: Met,
     /// Words met lately, of any conversation.
-    known: Memo<Packed, Gloss, 2>,
+    known: Memo<Packed, KeptGloss, 2>,
 }
 
 impl Default for Reader {
@@ -58,6 +59,7 @@ impl Reader {
     pub(crate) fn read(
         &mut self,
         grams: &mut Grams,
+        plain: &mut PlainWords,
         text: &str,
         weight: f32,
         space: Space,
@@ -67,13 +69,14 @@ impl Reader {
         *most = most.max(weight);
         let mut words = Words::new(grams, self, weight);
         if text.len() <= HEAD_BYTES + TAIL_BYTES {
-            words.read_window(text, 0, text.len());
+            words.read_window(text, plain.of(text.as_bytes()), 0, text.len());
             return (text.len(), words.tallies);
         }
         let head = floor(text, HEAD_BYTES);
         let tail = floor(text, text.len() - TAIL_BYTES);
-        words.read_window(&text[..head], 0, text.len());
-        words.read_window(&text[tail..], tail, text.len());
+        for (at, window) in [(0, &text[..head]), (tail, &text[tail..])] {
+            words.read_window(window, plain.of(window.as_bytes()), at, text.len());
+        }
         (head + text.len() - tail, words.tallies)
     }
 }
@@ -91,7 +94,7 @@ struct Words<'a> {
     items: &'a mut Vec<(u32, f32)>,
     sum_of_squares: &'a mut f32,
     met: &'a mut Met,
-    known: &'a mut Memo<Packed, Gloss, 2>,
+    known: &'a mut Memo<Packed, KeptGloss, 2>,
     tallies: Tallies,
     /// Weight of the place being read, and of the text where it counts fully.
     weight: f32,
@@ -129,7 +132,7 @@ impl<'a> Words<'a> {
     }
 
     /// Reads a window that begins at `at` in a text of `n_bytes`.
-    fn read_window(&mut self, text: &str, at: usize, n_bytes: usize) {
+    fn read_window(&mut self, text: &str, plain: Part<'_>, at: usize, n_bytes: usize) {
         let zone =
             |head: usize, tail: usize| head.saturating_sub(at)..(n_bytes - at).saturating_sub(tail);
         // About as many as bytes.
@@ -139,15 +142,41 @@ impl<'a> Words<'a> {
         self.inside = zone(EDGE_ZONE, EDGE_ZONE);
         self.is_edge = at == 0;
         (self.previous, self.n_tokens, self.end) = (0, 0, [0; N_END]);
-        self.scan(text);
+        self.scan(text, plain);
         self.finish();
     }
 
-    fn scan(&mut self, text: &str) {
-        let bytes = text.as_bytes();
+    fn scan(&mut self, text: &str, plain: Part<'_>) {
+        let (mut at, mut symbol) = (0, ' ');
+        for (start, end, known) in plain.iter() {
+            self.scan_range(text, at..start, symbol);
+            self.glossed(known.gloss());
+            (at, symbol) = (end, ' ');
+        }
+        self.scan_range(text, at..text.len(), symbol);
+    }
+
+    /// Reads what stands between two plain words, after `symbol`: mostly a space.
+    #[inline]
+    fn scan_range(&mut self, text: &str, range: Range<usize>, mut symbol: char) {
+        let bytes = &text.as_bytes()[..range.end];
+        let mut at = range.start;
+        while let Some(byte) = bytes.get(at) {
+            if !byte.is_ascii() || FOLDED[usize::from(*byte)] != 0 {
+                return self.scan_words(text, at..range.end, symbol);
+            }
+            let c = char::from(*byte);
+            self.symbol(c, at, symbol);
+            symbol = if c == ' ' { symbol } else { c };
+            at += 1;
+        }
+    }
+
+    /// The same of any characters.
+    fn scan_words(&mut self, text: &str, range: Range<usize>, mut symbol: char) {
+        let bytes = &text.as_bytes()[..range.end];
         let mut word = Word::new();
-        let mut symbol = ' ';
-        let mut at = 0;
+        let mut at = range.start;
         loop {
             let start = at;
             at = self.plain_run(bytes, at, &mut word);
@@ -213,7 +242,8 @@ impl<'a> Words<'a> {
         };
         self.is_edge = !self.inside.contains(&at);
         if c != before && (c == '\n' || !c.is_whitespace()) {
-            self.token(u64::from(u32::from(c)) | 1 << 40);
+            let own = u64::from(u32::from(c)) | 1 << 40;
+            self.token(own, bucket(own, Kind::Word, self.is_operator));
         }
     }
 
@@ -240,23 +270,23 @@ impl<'a> Words<'a> {
         } else {
             word
         };
-        if let Some(gloss) = self.known.get(key) {
-            return self.glossed(&gloss);
+        if let Some(gloss) = self.known.get(key).copied() {
+            return self.glossed(gloss.view());
         }
         let bytes = &word.bytes()[..n];
-        let Some(gloss) = Gloss::of(bytes, self.is_operator) else {
+        let Some(gloss) = KeptGloss::of(bytes, self.is_operator) else {
             return self.new_word(bytes, bytes.is_ascii());
         };
         self.known.keep(key, gloss);
-        self.glossed(&gloss);
+        self.glossed(gloss.view());
     }
 
     #[inline]
-    fn glossed(&mut self, gloss: &Gloss) {
+    fn glossed(&mut self, gloss: Gloss<'_>) {
         self.themes(gloss.themes | stems::pair_themes(self.previous, gloss.own));
-        self.token(gloss.own);
+        self.token(gloss.own, u32::from(gloss.bucket));
         let weight = self.weight * Kind::Piece.weight();
-        for piece in gloss.pieces() {
+        for piece in gloss.pieces {
             self.add(u32::from(*piece), weight);
         }
     }
@@ -265,7 +295,7 @@ impl<'a> Words<'a> {
     fn new_word(&mut self, word: &[u8], is_ascii: bool) {
         let own = hash(word);
         self.themes(stems::themes(word) | stems::pair_themes(self.previous, own));
-        self.token(own);
+        self.token(own, bucket(own, Kind::Word, self.is_operator));
         each_piece(word, is_ascii, |hash| self.push(hash, Kind::Piece));
     }
 
@@ -281,8 +311,8 @@ impl<'a> Words<'a> {
     }
 
     /// A word or a symbol: itself, with the one before, and where it stands.
-    fn token(&mut self, hash: u64) {
-        self.push(hash, Kind::Word);
+    fn token(&mut self, hash: u64, bucket: u32) {
+        self.add_either(bucket, hash, Kind::Word);
         self.push(self.previous.rotate_left(21) ^ hash, Kind::Pair);
         if self.n_tokens < N_LEAD {
             self.push(hash, Kind::Lead);
@@ -304,7 +334,13 @@ impl<'a> Words<'a> {
     #[inline(always)]
     #[allow(clippy::inline_always)] // about as often as there are bytes, with a kind known at each place
     fn push(&mut self, hash: u64, kind: Kind) {
-        let bucket = bucket(hash, kind, self.is_operator);
+        self.add_either(bucket(hash, kind, self.is_operator), hash, kind);
+    }
+
+    /// Adds the bucket of a hash, and of an operator's what a user would say.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // as above
+    fn add_either(&mut self, bucket: u32, hash: u64, kind: Kind) {
         self.add(bucket, self.weight * kind.weight());
         // What an operator asks for is said in the words a user would use.
         if self.is_operator && kind != Kind::Piece {
@@ -326,5 +362,32 @@ impl<'a> Words<'a> {
     fn push_as_user(&mut self, hash: u64, kind: Kind) {
         let weight = self.weight * SYSTEM_SHARE * kind.weight();
         self.add(bucket(hash, kind, false), weight);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn plain_words_are_read_as_any_others(
+            text in "(([a-cZ7]{1,16}|[a-c]{5,9}|\\PC{1,3})[ .,_\\n'é]{0,3}){0,60}", space in prop::sample::select(
+                vec![Space::Last, Space::Before, Space::System])
+        ) {
+            let mut plain = PlainWords::default();
+            plain.begin(&text, space == Space::System);
+            let gathered = [Part::NONE, plain.of(text.as_bytes())].map(|part| {
+                let (mut grams, mut reader) = (Grams::default(), Reader::default());
+                reader.met.enter(space);
+                let mut words = Words::new(&mut grams, &mut reader, 0.7);
+                words.read_window(&text, part, 0, text.len());
+                let tallies = words.tallies;
+                (format!("{grams:?}"), format!("{tallies:?}"))
+            });
+            prop_assert_eq!(&gathered[0], &gathered[1]);
+        }
     }
 }

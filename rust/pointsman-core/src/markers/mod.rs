@@ -7,8 +7,10 @@ mod search;
 
 use std::sync::LazyLock;
 
+use crate::byte_map::Packed;
 use crate::bytes;
 use crate::lexicon::{Cue, Edge, N_CUES};
+use crate::plain_words::PlainWords;
 use crate::text::Windows;
 pub(crate) use search::Places;
 use search::{Found, Search};
@@ -44,14 +46,14 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Scans the windows; `O(n)` in their length.
-    pub(crate) fn of(windows: &Windows<'_>, places: &mut Places) -> Self {
+    pub(crate) fn of(windows: &Windows<'_>, words: &mut PlainWords, places: &mut Places) -> Self {
         let mut marks = Self {
             cues: [0.0; N_CUES],
         };
         let mut state = Context::default();
         let windows_at = [(windows.head, 0), (windows.tail, windows.tail_at)];
         for (bytes, offset) in windows_at {
-            let [ascii, wide] = SEARCH.find(bytes, places);
+            let [ascii, wide] = SEARCH.find(bytes, words.of(bytes), places);
             marks.add(&ascii, offset, windows.n_bytes, &mut state);
             marks.add(&wide, offset, windows.n_bytes, &mut Context::default());
         }
@@ -110,6 +112,11 @@ fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
     !is_before && !is_word(end + usize::from(is_inflected))
 }
 
+/// Places of the phrases that a plain word of `n` bytes begins, and bits of where in it and around it others may begin.
+pub(crate) fn places(word: Packed, n: usize) -> ([u16; 2], u16) {
+    (SEARCH.look_up(word, n), SEARCH.pairs_of(&word.bytes()[..n]))
+}
+
 /// Builds the tables now, so that the first decision does not pay for it.
 pub(crate) fn warm_up() {
     LazyLock::force(&SEARCH);
@@ -120,7 +127,8 @@ mod tests {
     use super::*;
 
     fn marks(text: &str) -> Marks {
-        Marks::of(&Windows::of(text, usize::MAX), &mut Places::default())
+        let windows = Windows::of(text, usize::MAX);
+        Marks::of(&windows, &mut PlainWords::default(), &mut Places::default())
     }
 
     #[test]

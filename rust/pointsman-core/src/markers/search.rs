@@ -13,6 +13,7 @@ use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
 use crate::bytes::{is_word, word_end, word_start};
 use crate::lexicon::{Edge, LEXICON};
 use crate::memo::Memo;
+use crate::plain_words::Part;
 
 /// Where a pattern was found: ordered by its end, then the longer first, then by its place in the lexicon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,13 +41,49 @@ impl Found {
 
 /// A pattern without the bytes it was looked up by.
 struct Phrase {
-    rest: Box<[u8]>,
-    /// The first byte of the rest, in lower case, if it has one.
-    next: Option<u8>,
+    rest: Rest,
+    /// The first two bytes of the rest, in lower case, and which of them it has.
+    head: u16,
+    has: u16,
     /// Its number.
-    pattern: usize,
+    pattern: u32,
     /// 1 if it is not ASCII alone, else 0.
-    is_wide: usize,
+    is_wide: bool,
+}
+
+/// How a phrase goes on, in lower case as far as it is ASCII.
+enum Rest {
+    None,
+    Short(Packed, usize),
+    Long(Box<[u8]>),
+}
+
+impl Rest {
+    fn of(rest: &[u8]) -> Self {
+        match rest.len() {
+            0 => Self::None,
+            n @ 1..=PACKED_LEN => Self::Short(Packed::at(rest, 0, n).to_ascii_lowercase(), n),
+            _ => Self::Long(rest.to_ascii_lowercase().into()),
+        }
+    }
+
+    /// Where it ends if it stands at `at`.
+    #[inline]
+    fn end(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        match self {
+            Self::None => Some(at),
+            Self::Short(rest, n) => {
+                let end = at + n;
+                let is_here =
+                    end <= bytes.len() && Packed::at(bytes, at, *n).to_ascii_lowercase() == *rest;
+                is_here.then_some(end)
+            }
+            Self::Long(rest) => {
+                let here = bytes.get(at..at + rest.len())?;
+                here.eq_ignore_ascii_case(rest).then_some(at + rest.len())
+            }
+        }
+    }
 }
 
 /// The lexicon, ready to be searched for.
@@ -73,6 +110,11 @@ pub(super) struct Search {
 }
 
 const PAIR: usize = 2;
+/// Bits of the pairs of a plain word, which has at most fourteen inside: of its last byte with a space behind it, and of
+/// its first with a space before.
+const BEFORE_SPACE: u16 = 1 << 14;
+const BEHIND_SPACE: u16 = 1 << 15;
+const INSIDE: u16 = BEFORE_SPACE - 1;
 const N_PAIRS: usize = 128 * 128;
 const N_TWO_BYTES: usize = 1 << 16;
 
@@ -147,10 +189,11 @@ impl Search {
         }
         self.nexts[usize::from(place)] |= text.get(n).map_or(u64::MAX, |next| next_bit(*next));
         self.phrases[usize::from(place)].push(Phrase {
-            rest: text[n..].into(),
-            next: text.get(n).map(u8::to_ascii_lowercase),
-            pattern: number,
-            is_wide: usize::from(!text.is_ascii()),
+            rest: Rest::of(&text[n..]),
+            head: two_bytes(text, n),
+            has: [0, 0xff, 0xffff][(text.len() - n).min(2)],
+            pattern: number as u32,
+            is_wide: !text.is_ascii(),
         });
     }
 
@@ -166,10 +209,26 @@ impl Search {
 
     /// All places of patterns of ASCII, and of others, each in order; `O(n)`.
     #[inline(never)]
-    pub(super) fn find(&self, bytes: &[u8], places: &mut Places) -> [Vec<Found>; 2] {
+    pub(super) fn find(
+        &self,
+        bytes: &[u8],
+        words: Part<'_>,
+        places: &mut Places,
+    ) -> [Vec<Found>; 2] {
         let mut found = [Vec::with_capacity(128), Vec::new()];
-        self.find_words(bytes, places, &mut found);
-        self.find_pairs(bytes, &mut found);
+        let (mut at, mut before) = (0, 0);
+        for (start, end, known) in words.iter() {
+            if bytes[at..start] == *b" " {
+                let across = before & BEFORE_SPACE | known.pairs & BEHIND_SPACE;
+                self.compare_pairs(across, bytes, at, &mut found);
+            } else {
+                self.find_between(bytes, at..start, places, &mut found);
+            }
+            self.compare_word(known.places, bytes, start, end - start, &mut found);
+            self.compare_pairs(known.pairs & INSIDE, bytes, start, &mut found);
+            (at, before) = (end, known.pairs);
+        }
+        self.find_between(bytes, at..bytes.len(), places, &mut found);
         self.find_wide(bytes, &mut found);
         found.iter_mut().for_each(|places| places.sort_unstable());
         found
@@ -194,28 +253,49 @@ impl Search {
         }
     }
 
-    fn find_words(&self, bytes: &[u8], places: &mut Places, found: &mut [Vec<Found>; 2]) {
-        let mut at = word_start(bytes, 0);
-        while at < bytes.len() {
+    /// Looks up the words of a range that no word reaches out of.
+    #[inline]
+    fn find_words(
+        &self,
+        bytes: &[u8],
+        range: Range<usize>,
+        places: &mut Places,
+        found: &mut [Vec<Found>; 2],
+    ) {
+        let mut at = word_start(bytes, range.start);
+        while at < range.end {
             let start = at;
             at = word_end(bytes, at);
             let n = at - start;
             let word = Packed::at(bytes, start, n.min(PACKED_LEN));
             let key = if n > PACKED_LEN { word.marked() } else { word };
-            let [whole, singular] = places.0.get(key).unwrap_or_else(|| {
+            let places = places.0.get(key).copied().unwrap_or_else(|| {
                 let looked_up = self.look_up(word, n);
                 places.0.keep(key, looked_up);
                 looked_up
             });
-            self.compare(whole, bytes, start, n.min(PACKED_LEN), found);
-            self.compare(singular, bytes, start, n - 1, found);
+            self.compare_word(places, bytes, start, n, found);
             at = word_start(bytes, at);
         }
     }
 
+    /// Adds the phrases of the places of a word of `n` bytes, and of the word without its last.
+    #[inline]
+    fn compare_word(
+        &self,
+        [whole, singular]: [u16; 2],
+        bytes: &[u8],
+        start: usize,
+        n: usize,
+        found: &mut [Vec<Found>; 2],
+    ) {
+        self.compare(whole, bytes, start, n.min(PACKED_LEN), found);
+        self.compare(singular, bytes, start, n - 1, found);
+    }
+
     /// The places of a word of `n` bytes, packed as far as that goes, and without an `s` at its end; 0 for none.
     #[inline(never)]
-    fn look_up(&self, word: Packed, n: usize) -> [u16; 2] {
+    pub(super) fn look_up(&self, word: Packed, n: usize) -> [u16; 2] {
         let key = word.to_ascii_lowercase();
         let place = |key| self.words.get_packed(key).map_or(0, |place| place as u16);
         // A plural or third person: what is longer than a key is among the patterns looked up already.
@@ -228,14 +308,65 @@ impl Search {
         [place(key), singular]
     }
 
-    fn find_pairs(&self, bytes: &[u8], found: &mut [Vec<Found>; 2]) {
-        for (start, pair) in bytes.windows(PAIR).enumerate() {
-            let number = usize::from(u16::from_le_bytes([pair[0], pair[1]]));
-            if self.is_pair[number / 64] >> (number % 64) & 1 != 0 {
-                let place = self.pairs[pair_number(folded(pair[0]), folded(pair[1]))];
-                self.compare(place, bytes, start, PAIR, found);
+    /// Where in a plain word, or across the spaces around it, two bytes stand that a pattern begins with.
+    pub(super) fn pairs_of(&self, word: &[u8]) -> u16 {
+        let set = |at: u16, is_set: bool| u16::from(is_set) << at;
+        let inside = word.windows(PAIR).zip(0..);
+        let inside = inside.fold(0, |bits, (pair, at)| {
+            bits | set(at, self.is_pair(pair[0], pair[1]))
+        });
+        let (Some(first), Some(last)) = (word.first(), word.last()) else {
+            return 0;
+        };
+        inside
+            | set(BEFORE_SPACE.ilog2() as u16, self.is_pair(*last, b' '))
+            | set(BEHIND_SPACE.ilog2() as u16, self.is_pair(b' ', *first))
+    }
+
+    /// Compares at the places that bits are set for: inside of the word at `at`, or across the space there.
+    #[inline]
+    fn compare_pairs(&self, mut pairs: u16, bytes: &[u8], at: usize, found: &mut [Vec<Found>; 2]) {
+        while pairs != 0 {
+            let place = match pairs & pairs.wrapping_neg() {
+                BEFORE_SPACE => at - 1,
+                BEHIND_SPACE => at,
+                inside => at + inside.ilog2() as usize,
+            };
+            self.compare_pair(bytes, place, found);
+            pairs &= pairs - 1;
+        }
+    }
+
+    #[inline]
+    fn is_pair(&self, a: u8, b: u8) -> bool {
+        let number = usize::from(u16::from_le_bytes([a, b]));
+        self.is_pair[number / 64] >> (number % 64) & 1 != 0
+    }
+
+    /// Looks up the words and the pairs of what stands between two plain words, the pairs across its ends among them.
+    #[inline]
+    fn find_between(
+        &self,
+        bytes: &[u8],
+        range: Range<usize>,
+        places: &mut Places,
+        found: &mut [Vec<Found>; 2],
+    ) {
+        let with_next = range.start.saturating_sub(1)..(range.end + 1).min(bytes.len());
+        for (n, pair) in bytes[with_next.clone()].windows(PAIR).enumerate() {
+            if self.is_pair(pair[0], pair[1]) {
+                self.compare_pair(bytes, with_next.start + n, found);
             }
         }
+        if range.len() > 1 {
+            self.find_words(bytes, range, places, found);
+        }
+    }
+
+    #[inline]
+    fn compare_pair(&self, bytes: &[u8], at: usize, found: &mut [Vec<Found>; 2]) {
+        let place = self.pairs[pair_number(folded(bytes[at]), folded(bytes[at + 1]))];
+        self.compare(place, bytes, at, PAIR, found);
     }
 
     /// Adds the phrases of a place that follow the `n` bytes at `start`.
@@ -265,20 +396,14 @@ impl Search {
         n: usize,
         found: &mut [Vec<Found>; 2],
     ) {
-        let next = bytes.get(start + n).map(u8::to_ascii_lowercase);
+        let next = two_bytes(bytes, start + n);
         for phrase in phrases {
-            if phrase.next.is_some() && phrase.next != next {
+            if next & phrase.has != phrase.head {
                 continue;
             }
-            let end = start + n + phrase.rest.len();
-            let here = bytes.get(start + n..end);
-            if here.is_some_and(|here| here.eq_ignore_ascii_case(&phrase.rest)) {
-                self.push(
-                    phrase.pattern,
-                    bytes,
-                    start..end,
-                    &mut found[phrase.is_wide],
-                );
+            if let Some(end) = phrase.rest.end(bytes, start + n) {
+                let found = &mut found[usize::from(phrase.is_wide)];
+                self.push(phrase.pattern as usize, bytes, start..end, found);
             }
         }
     }
@@ -290,6 +415,13 @@ impl Search {
             found.push(Found::new(place.start, place.end, number));
         }
     }
+}
+
+/// The two bytes from `at` on, in lower case; zeros behind the end.
+#[inline]
+fn two_bytes(bytes: &[u8], at: usize) -> u16 {
+    let byte = |at: usize| bytes.get(at).map_or(0, u8::to_ascii_lowercase);
+    u16::from_le_bytes([byte(at), byte(at + 1)])
 }
 
 /// The bit of a byte, the same in both cases: its lower six, with bit 5 set for letters.
@@ -359,6 +491,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::plain_words::PlainWords;
 
     /// Every place by one automaton over all patterns, in the order it finds them.
     fn by_automaton(search: &Search, bytes: &[u8], is_ascii: bool) -> Vec<Found> {
@@ -387,9 +520,13 @@ mod tests {
                 text.push_str(&if is_upper { pattern.to_uppercase() } else { pattern.to_owned() });
                 text.push_str(joints[joint]);
             }
-            let [ascii, wide] = search.find(text.as_bytes(), &mut Places::default());
-            prop_assert_eq!(ascii, by_automaton(&search, text.as_bytes(), true));
-            prop_assert_eq!(wide, by_automaton(&search, text.as_bytes(), false));
+            let bytes = text.as_bytes();
+            let mut words = PlainWords::default();
+            for part in [Part::NONE, words.of(bytes)] {
+                let [ascii, wide] = search.find(bytes, part, &mut Places::default());
+                prop_assert_eq!(ascii, by_automaton(&search, bytes, true));
+                prop_assert_eq!(wide, by_automaton(&search, bytes, false));
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ pub use family::TokenFamily;
 
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::memo::{Long, Memo};
+use crate::plain_words::{Known, Part, PlainWords};
 use ranks::Ranks;
 use split::Split;
 
@@ -87,8 +88,23 @@ pub fn count(family: TokenFamily, text: &str) -> TokenCount {
 }
 
 /// `o200k_base` tokens of the text, from at most `n_bytes` of it (and at most [`EXACT_BYTES`]).
-pub(crate) fn count_within(text: &str, n_bytes: usize, counts: &mut Counts) -> TokenCount {
-    Counter::o200k(Some(counts)).count(text, n_bytes.min(EXACT_BYTES))
+pub(crate) fn count_within(
+    text: &str,
+    n_bytes: usize,
+    words: &mut PlainWords,
+    counts: &mut Counts,
+) -> TokenCount {
+    Counter::o200k(Some((words, counts))).count(text, n_bytes.min(EXACT_BYTES))
+}
+
+/// `o200k_base` tokens of a word of at most [`PACKED_LEN`] ASCII letters and digits, alone and with a space before it.
+pub(crate) fn of_word(word: &[u8]) -> [u8; 2] {
+    let mut spaced = [b' '; PACKED_LEN + 1];
+    spaced[1..=word.len()].copy_from_slice(word);
+    [&spaced[1..=word.len()], &spaced[..=word.len()]].map(|text| {
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        Counter::o200k(None).count_whole(text) as u8
+    })
 }
 
 /// Tokens of the `o200k_base` pieces that were counted lately.
@@ -129,14 +145,17 @@ fn cl100k() -> &'static Ranks {
 struct Counter<'a> {
     ranks: &'a Ranks,
     split: Split,
+    words: Option<&'a mut PlainWords>,
     counts: Option<&'a mut Counts>,
 }
 
 impl<'a> Counter<'a> {
-    fn o200k(counts: Option<&'a mut Counts>) -> Self {
+    fn o200k(memory: Option<(&'a mut PlainWords, &'a mut Counts)>) -> Self {
+        let (words, counts) = memory.unzip();
         Self {
             ranks: o200k(),
             split: Split::O200k,
+            words,
             counts,
         }
     }
@@ -145,6 +164,7 @@ impl<'a> Counter<'a> {
         Self {
             ranks: cl100k(),
             split: Split::Cl100k,
+            words: None,
             counts: None,
         }
     }
@@ -171,23 +191,48 @@ impl<'a> Counter<'a> {
     }
 
     fn count_whole(&mut self, text: &str) -> usize {
-        let (mut at, mut n_tokens, mut n_new) = (0, 0, 0);
-        let mut new = [(0, 0); BATCH];
-        while at < text.len() {
-            let end = self.split.end(text, at);
-            if let Some(n) = self.kept(text.as_bytes(), at, end) {
-                n_tokens += n;
-            } else {
-                new[n_new] = (at, end);
-                n_new += 1;
-            }
-            at = end;
-            if n_new == BATCH {
-                n_tokens += self.count_new(text.as_bytes(), &mut new);
-                n_new = 0;
+        let mut count = Count::of(text);
+        if let Some(words) = self.words.take() {
+            self.count_words(&mut count, words.of(text.as_bytes()));
+            self.words = Some(words);
+        }
+        self.count_to(&mut count, text.len());
+        self.count_new(&mut count);
+        count.n_tokens
+    }
+
+    /// Counts up to the last plain word of which it is known where its first piece begins.
+    fn count_words(&mut self, count: &mut Count<'_>, words: Part<'_>) {
+        for (start, end, known) in words.iter() {
+            if let Some((start, n_tokens)) = pieces(count.text.as_bytes(), start, end, known) {
+                self.count_to(count, start);
+                if count.at == start {
+                    count.n_tokens += usize::from(n_tokens);
+                    count.at = end;
+                }
             }
         }
-        n_tokens + self.count_new(text.as_bytes(), &mut new[..n_new])
+    }
+
+    /// Counts piece by piece until one ends at `end` or beyond.
+    #[inline]
+    fn count_to(&mut self, count: &mut Count<'_>, end: usize) {
+        while count.at < end {
+            let start = count.at;
+            count.at = self.split.end(count.text, start);
+            if count.at == start + 1 {
+                // Every byte is a token.
+                count.n_tokens += 1;
+            } else if let Some(n) = self.kept(count.text.as_bytes(), start, count.at) {
+                count.n_tokens += n;
+            } else {
+                count.new[count.n_new] = (start, count.at);
+                count.n_new += 1;
+                if count.n_new == BATCH {
+                    self.count_new(count);
+                }
+            }
+        }
     }
 
     /// The tokens of a piece that was counted lately.
@@ -200,16 +245,58 @@ impl<'a> Counter<'a> {
         } else {
             counts.long.get(Long::at(text, start, n)?)
         };
-        kept.map(usize::from)
+        kept.map(|n| usize::from(*n))
     }
 
-    fn count_new(&mut self, text: &[u8], pieces: &mut [(usize, usize)]) -> usize {
-        let counts = &mut self.counts;
-        self.ranks.count(text, pieces, |start, end, n_tokens| {
+    fn count_new(&mut self, count: &mut Count<'_>) {
+        let (text, counts) = (count.text.as_bytes(), &mut self.counts);
+        let new = &mut count.new[..count.n_new];
+        count.n_tokens += self.ranks.count(text, new, |start, end, n_tokens| {
             if let Some(counts) = counts.as_mut() {
                 counts.keep(text, start, end, n_tokens);
             }
-        })
+        });
+        count.n_new = 0;
+    }
+}
+
+/// A text being counted.
+struct Count<'t> {
+    text: &'t str,
+    /// Where the next piece begins.
+    at: usize,
+    n_tokens: usize,
+    /// Pieces cut and not yet counted.
+    new: [(usize, usize); BATCH],
+    n_new: usize,
+}
+
+impl<'t> Count<'t> {
+    fn of(text: &'t str) -> Self {
+        Self {
+            text,
+            at: 0,
+            n_tokens: 0,
+            new: [(0, 0); BATCH],
+            n_new: 0,
+        }
+    }
+}
+
+/// Where the first piece of a plain word begins, whatever stands before, and the tokens of all its pieces; `None` where
+/// its neighbours may belong to them.
+///
+/// A space before a word begins a piece, and so does what follows a newline or nothing. A word ends a piece unless a
+/// contraction follows.
+#[inline]
+fn pieces(text: &[u8], start: usize, end: usize, known: &Known) -> Option<(usize, u8)> {
+    let [alone, spaced] = known.n_tokens;
+    let before = start.checked_sub(1).map_or(b'\n', |at| text[at]);
+    match (before, text.get(end)) {
+        (_, Some(b'\'')) => None,
+        (b'\n', _) => Some((start, alone)),
+        (b' ', _) => Some((start - 1, spaced)),
+        _ => None,
     }
 }
 

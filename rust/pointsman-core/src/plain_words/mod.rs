@@ -1,0 +1,246 @@
+//! The plain words of a text: cut once and looked up once, for all that reads a text word by word.
+//!
+//! A plain word is a run of at most fifteen ASCII letters and digits between white space or punctuation of ASCII (but
+//! not `_`, which some take for a letter). To cues, tokens, embedding and n-grams alike it is a word by itself, and what
+//! each of them finds of it depends on nothing but its bytes. The rest of a text each reads in its own way.
+
+mod cut;
+
+use std::ops::Range;
+
+use crate::byte_map::Packed;
+use crate::embed::Embedding;
+use crate::grams::{Gloss, KeptGloss};
+use crate::memo::Memo;
+use crate::{markers, tokens};
+use cut::Kinds;
+
+/// What the bytes of a plain word tell: one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Known {
+    own: u64,
+    themes: u32,
+    /// Where the lexicon's phrases stand that it begins.
+    pub(crate) places: [u16; 2],
+    /// Where in it and around it two bytes stand that a phrase may begin with.
+    pub(crate) pairs: u16,
+    /// Its `o200k_base` tokens, alone and with a space before it.
+    pub(crate) n_tokens: [u8; 2],
+    n_pieces: u8,
+    n_ids: u8,
+    bucket: u16,
+    pieces: [u16; MAX_PIECES],
+    ids: [u16; MAX_IDS],
+}
+
+/// All pieces that a word of so many bytes is cut to by the n-grams, and most that it is by the embedding.
+const MAX_PIECES: usize = 14;
+const MAX_IDS: usize = 6;
+
+impl Known {
+    /// `None` of a word with more pieces than there is room for.
+    #[inline(never)]
+    fn of(word: Packed, n: usize, is_operator: bool) -> Option<Self> {
+        let gloss = KeptGloss::of(&word.folded().bytes()[..n], is_operator)?;
+        let gloss = gloss.view();
+        let mut pieces = [0; MAX_PIECES];
+        pieces
+            .get_mut(..gloss.pieces.len())?
+            .copy_from_slice(gloss.pieces);
+        let (mut ids, mut n_ids, mut is_whole) = ([0; MAX_IDS], 0, true);
+        Embedding::builtin().ok()?.each_id(word, n, |id| {
+            match (ids.get_mut(n_ids), u16::try_from(id)) {
+                (Some(place), Ok(id)) => *place = id,
+                _ => is_whole = false,
+            }
+            n_ids += 1;
+        });
+        let (places, pairs) = markers::places(word, n);
+        is_whole.then(|| Self {
+            own: gloss.own,
+            themes: gloss.themes,
+            places,
+            pairs,
+            n_tokens: tokens::of_word(&word.bytes()[..n]),
+            n_pieces: gloss.pieces.len() as u8,
+            n_ids: n_ids as u8,
+            bucket: gloss.bucket,
+            pieces,
+            ids,
+        })
+    }
+
+    /// Its n-grams, as a user's or as an operator's.
+    #[inline]
+    pub(crate) fn gloss(&self) -> Gloss<'_> {
+        Gloss {
+            own: self.own,
+            themes: self.themes,
+            bucket: self.bucket,
+            pieces: &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))],
+        }
+    }
+
+    /// Its pieces in the shipped embedding.
+    #[inline]
+    pub(crate) fn ids(&self) -> &[u16] {
+        &self.ids[..MAX_IDS.min(usize::from(self.n_ids))]
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            own: 0,
+            themes: 0,
+            places: [0; 2],
+            pairs: 0,
+            n_tokens: [0; 2],
+            n_pieces: 0,
+            n_ids: 0,
+            bucket: 0,
+            pieces: [0; MAX_PIECES],
+            ids: [0; MAX_IDS],
+        }
+    }
+}
+
+/// A plain word where it stands.
+#[derive(Clone, Copy, Debug)]
+struct PlainWord {
+    start: u32,
+    end: u32,
+    known: Known,
+}
+
+/// Sets of the words that are remembered: 320 KB for 4,096 of them.
+const N_SETS: usize = 1 << 10;
+
+/// Texts up to this many bytes are cut as a whole, longer ones window by window.
+pub(crate) const MAX_BYTES: usize = 8 << 10;
+
+/// Cuts texts, and remembers the words met lately in any of them.
+#[derive(Debug)]
+pub(crate) struct PlainWords {
+    known: Memo<Packed, Known, 4>,
+    kinds: Kinds,
+    /// Where the words of a text stand, before any is looked up.
+    cuts: Vec<(u32, u32, Packed)>,
+    /// The addresses of the text cut last, and its words.
+    text: Range<usize>,
+    words: Vec<PlainWord>,
+    is_operator: bool,
+}
+
+impl Default for PlainWords {
+    fn default() -> Self {
+        Self {
+            known: Memo::new(N_SETS),
+            kinds: Kinds::default(),
+            cuts: Vec::new(),
+            text: 0..0,
+            words: Vec::new(),
+            is_operator: false,
+        }
+    }
+}
+
+impl PlainWords {
+    /// Begins with a text of a user or of an operator, which must live as long as parts of it are asked for.
+    pub(crate) fn begin(&mut self, text: &str, is_operator: bool) {
+        self.is_operator = is_operator;
+        self.text = 0..0;
+        if text.len() <= MAX_BYTES {
+            self.cut(text.as_bytes());
+        }
+    }
+
+    /// The words of a text: of a part of the one begun with, or of another that is cut for this alone.
+    pub(crate) fn of(&mut self, text: &[u8]) -> Part<'_> {
+        // An empty slice may stand anywhere.
+        if text.is_empty() {
+            return Part::NONE;
+        }
+        let start = text.as_ptr().addr();
+        if start < self.text.start || start + text.len() > self.text.end {
+            self.cut(text);
+        }
+        let base = start - self.text.start;
+        let first = self
+            .words
+            .partition_point(|word| (word.start as usize) < base);
+        let rest = &self.words[first..];
+        let n = rest.partition_point(|word| word.end as usize <= base + text.len());
+        Part {
+            words: &rest[..n],
+            base,
+        }
+    }
+
+    fn cut(&mut self, text: &[u8]) {
+        let start = text.as_ptr().addr();
+        self.text = start..start + text.len();
+        self.words.clear();
+        let Self {
+            known,
+            kinds,
+            cuts,
+            words,
+            is_operator,
+            ..
+        } = self;
+        cuts.clear();
+        kinds.each_word(text, |start, n| {
+            let word = Packed::at(text, start, n);
+            let key = if *is_operator { word.marked() } else { word };
+            // On its way while the others are cut.
+            known.prefetch(key);
+            cuts.push((start as u32, n as u32, key));
+        });
+        for &(start, n, key) in &*cuts {
+            let end = start + n;
+            if let Some(known) = known.get(key) {
+                words.push(PlainWord {
+                    start,
+                    end,
+                    known: *known,
+                });
+                continue;
+            }
+            let (at, n) = (start as usize, n as usize);
+            if let Some(new) = Known::of(Packed::at(text, at, n), n, *is_operator) {
+                known.keep(key, new);
+                words.push(PlainWord {
+                    start,
+                    end,
+                    known: new,
+                });
+            }
+        }
+    }
+}
+
+/// The plain words of a part of a text, in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    words: &'a [PlainWord],
+    base: usize,
+}
+
+impl<'a> Part<'a> {
+    /// No words: all is read in the reader's own way.
+    pub(crate) const NONE: Part<'static> = Part {
+        words: &[],
+        base: 0,
+    };
+
+    /// Where each starts and ends in the part, and what is known of it.
+    #[inline]
+    pub(crate) fn iter(self) -> impl Iterator<Item = (usize, usize, &'a Known)> {
+        let place = move |at: u32| at as usize - self.base;
+        self.words
+            .iter()
+            .map(move |word| (place(word.start), place(word.end), &word.known))
+    }
+}
