@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pointsman.quick import quick
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -131,6 +133,7 @@ NO_CONSTRAINTS = Constraints()
 NO_PREFERENCES = ProviderPreferences()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request as the core sees it.
@@ -174,6 +177,7 @@ class Request:
     vector: Buffer | None = field(default=None, compare=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens of one answered call, as the provider reported them.
@@ -195,6 +199,7 @@ class Usage:
     is_estimated: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One call to one deployment, answered or not.
@@ -214,6 +219,7 @@ class Attempt:
     is_rejected: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of one call, for `Core.observe`. `None` means: not known, and not learned from.
@@ -383,6 +389,7 @@ class AnsweredBy(Protocol):
         """Name of its provider."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """An answer with the decision behind it.
@@ -435,6 +442,7 @@ class Shadow(Protocol):
         """What it would have been, beside the one that was carried out; never raises. A decision's time."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """What became of one request, told to every observer after the answer, or the error, has left.

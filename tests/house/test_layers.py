@@ -9,14 +9,15 @@ PACKAGE = Path(pointsman.__file__).parent
 
 # What each part may import, besides itself. `gateway, cli -> router -> execution, registry, cache -> providers, config,
 # types, errors -> _native`.
-GROUND = {"_native", "types", "errors", "files"}
+GROUND = {"_native", "types", "errors", "files", "quick"}
 INSIDE = GROUND | {
     "config", "protocols", "providers", "registry", "execution", "cache", "signals", "store", "observe", "learning",
     "spend", "keys",
 }  # fmt: skip
 MAY_IMPORT = {
     "files": set(),
-    "types": {"_native"},
+    "quick": set(),
+    "types": {"_native", "quick"},
     "errors": {"_native", "types"},
     "config": GROUND,
     "protocols": GROUND,

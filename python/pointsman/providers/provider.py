@@ -9,6 +9,7 @@ import orjson
 
 from pointsman.errors import RequestError
 from pointsman.providers.transport import DEFAULT_TIMEOUTS, Timeouts
+from pointsman.quick import quick
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -53,6 +54,7 @@ class ProviderSettings:
     extensions: bool = True
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
     """One chat completion to get.
@@ -74,6 +76,7 @@ class ProviderCall:
     max_output_tokens: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderReply:
     """A whole answer.

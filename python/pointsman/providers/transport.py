@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from anyio import CancelScope
 
 from pointsman.errors import ProviderError, ProviderTimeout, ProviderUnreachable, RequestError
+from pointsman.quick import quick
 
 if TYPE_CHECKING:
     import ssl
@@ -74,6 +75,7 @@ class TransportSettings:
     ca_file: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HttpCall:
     """One request. `headers` come on top of the transport's own and win over them."""
@@ -85,6 +87,7 @@ class HttpCall:
     timeouts: Timeouts = DEFAULT_TIMEOUTS
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class HttpReply:
     """A whole answer. Header names are lower-case; of a repeated header the last value stands."""

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pointsman.errors import RequestError
+from pointsman.quick import quick
 from pointsman.registry.policies import DEFAULT_POLICY
 from pointsman.router.block import BLOCK_FIELDS, constrained, read_block, read_preferences
 from pointsman.router.cache_wishes import NO_WISHES, CacheWishes, cache_wishes
@@ -64,6 +65,7 @@ class Asking(NamedTuple):
     tenant: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A chat request, understood.
