@@ -1,6 +1,7 @@
 //! What stands at the edges of a text and asks nothing: greetings, politeness, final punctuation.
 
 /// Openers that ask nothing: `(phrase, needs punctuation behind it)`. Lower case, longest first where one begins another.
+/// Where a phrase ends in a space, a comma and other ends of a clause may stand for it.
 const OPENERS: &[(&str, bool)] = &[
     ("could you please ", false),
     ("can you please ", false),
@@ -163,7 +164,12 @@ fn strip_opener(text: &str) -> Option<&str> {
         )
     };
     OPENERS.iter().find_map(|(opener, needs_break)| {
-        let rest = text.strip_prefix(opener)?;
+        let rest = text.strip_prefix(opener.trim_end())?;
+        // A hyphen may join the phrase to a word: "kindly-worded".
+        let is_apart = |rest: &str| rest.starts_with(|c| c == ' ' || is_break(c) && c != '-');
+        if opener.ends_with(' ') && !is_apart(rest) {
+            return None;
+        }
         let core = rest.trim_start_matches(|c: char| is_break(c) || c == ' ');
         let is_broken = rest.trim_start().starts_with(is_break);
         ((is_broken || !needs_break) && says_enough(core)).then_some(core)
