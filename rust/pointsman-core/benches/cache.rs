@@ -121,28 +121,34 @@ fn crossover(codes: &[Code], queries: &[Code]) {
     }
 }
 
-fn filled(codes: &[Code]) -> (Flat, Graph, f64) {
+/// Both indices, and insertions a second into the graph: of all, and of the last tenth.
+fn filled(title: &str, codes: &[Code]) -> (Flat, Graph, [f64; 2]) {
     let (mut flat, mut graph) = (Flat::default(), Graph::default());
-    let n_early = codes.len() * 9 / 10;
-    let mut start = Instant::now();
-    for (slot, code) in (0..).zip(codes) {
-        if slot as usize == n_early {
-            start = Instant::now();
+    let n_part = codes.len().div_ceil(10);
+    let start = Instant::now();
+    let mut part_s = 0.0;
+    for (number, part) in codes.chunks(n_part).enumerate() {
+        let part_start = Instant::now();
+        for (slot, code) in (number * n_part..).zip(part) {
+            graph.insert(slot as u32, code.clone());
         }
-        graph.insert(slot, code.clone());
+        part_s = part_start.elapsed().as_secs_f64() / part.len() as f64;
+        let (n, taken_s) = (graph.len(), start.elapsed().as_secs_f64());
+        eprintln!("{title}: {n} of {} inserted, {taken_s:.0} s", codes.len());
     }
-    let late_us = start.elapsed().as_secs_f64() * 1e6 / (codes.len() - n_early) as f64;
+    let all_s = start.elapsed().as_secs_f64() / codes.len() as f64;
     for (slot, code) in (0..).zip(codes) {
         flat.insert(slot, code.clone());
     }
-    (flat, graph, late_us)
+    (flat, graph, [all_s.recip(), part_s.recip()])
 }
 
 fn report(title: &str, codes: &[Code], queries: &[(&str, &[Code])]) {
-    let (flat, graph, late_us) = filled(codes);
-    let (n, n_bytes) = (codes.len(), graph.n_bytes() / codes.len());
+    let (flat, graph, [all, last]) = filled(title, codes);
+    let (n, n_bytes) = (codes.len(), graph.n_bytes());
+    let (each, total_mib) = (n_bytes / n, n_bytes as f64 / f64::from(1 << 20));
     println!(
-        "\n{title}: {n} vectors, {n_bytes} bytes each; the last tenth {late_us:.0} us an insertion"
+        "\n{title}: {n} vectors, {each} bytes each, {total_mib:.0} MiB; {all:.0} insertions/s, {last:.0} in the last tenth"
     );
     for (name, queries) in queries {
         let mut taken = search_us(&graph, queries);

@@ -217,3 +217,22 @@ macro_rules! suite {
 
 suite!(flat, Flat, 3000, 1.0);
 suite!(graph, Graph, 6000, 0.98);
+
+/// Vectors without any structure are the hardest to walk among: none leads to another.
+#[test]
+fn a_walk_goes_on_until_what_it_found_is_nearer_than_all_others() {
+    let (mut graph, mut vectors) = (Graph::default(), Vectors::new(5));
+    let mut random = || -> [f32; DIM] { std::array::from_fn(|_| vectors.uniform()) };
+    let stored: Vec<[f32; DIM]> = (0..8000).map(|_| random()).collect();
+    for (slot, vector) in (0..).zip(&stored) {
+        graph.insert(slot, Code::new(vector));
+    }
+    let is_found = |slot: &usize| {
+        let noise = random();
+        let alike = std::array::from_fn(|i| stored[*slot][i] + 1.7 * noise[i]);
+        let near = graph.search(&Code::new(&alike), 1);
+        near[0].slot as usize == *slot && near[0].similarity > 0.4
+    };
+    let n_found = (0..8000).step_by(40).filter(is_found).count();
+    assert!(n_found >= 190, "{n_found} of 200");
+}

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::graph::Graph;
 use super::node::MOST_LINKS;
-use super::{Code, Query, kernel, key_of, number_of};
+use super::{Code, Query, kernel, key_of, number_of, similarity_of};
 use crate::simd;
 
 impl Query {
@@ -66,6 +66,39 @@ impl Visited {
     }
 }
 
+/// How far a walk goes.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    /// Places kept: the walk ends when all that is open is farther than these, and out of reach.
+    pub(super) breadth: usize,
+    /// How many times as far as the nearest, by the square of the distance, is in reach all the same.
+    pub(super) reach: f32,
+    /// Places whose links are followed at most.
+    pub(super) n_steps: usize,
+}
+
+impl Extent {
+    /// The paper's: as far as the places that are kept.
+    pub(super) fn of(breadth: usize) -> Self {
+        Self {
+            breadth,
+            reach: 0.0,
+            n_steps: usize::MAX,
+        }
+    }
+
+    /// The key of what is just in reach; of unit vectors, half the square of the distance is 1 - cosine.
+    #[inline]
+    fn limit(self, nearest: u64) -> u64 {
+        let far = (1.0 - similarity_of(nearest)).max(0.0);
+        if self.reach > 0.0 {
+            key_of(1.0 - self.reach * far, 0)
+        } else {
+            u64::MAX
+        }
+    }
+}
+
 /// One query's walk.
 pub(super) struct Search<'a> {
     graph: &'a Graph,
@@ -104,7 +137,8 @@ impl<'a> Search<'a> {
     }
 
     /// Up to `breadth` places near the query, the nearest first (the paper's algorithm 2).
-    pub(super) fn run(&mut self, starts: &[u64], breadth: usize, level: usize) -> Vec<u64> {
+    pub(super) fn run(&mut self, starts: &[u64], extent: Extent, level: usize) -> Vec<u64> {
+        let breadth = extent.breadth;
         self.visited.clear();
         let mut open: BinaryHeap<u64> = BinaryHeap::with_capacity(4 * breadth);
         let mut best: BinaryHeap<Reverse<u64>> = BinaryHeap::with_capacity(breadth + 1);
@@ -113,27 +147,40 @@ impl<'a> Search<'a> {
             open.push(*start);
             best.push(Reverse(*start));
         }
+        let mut nearest = starts.iter().copied().max().unwrap_or(0);
+        let mut limit = extent.limit(nearest);
         let mut unseen = [0; MOST_LINKS];
+        let mut n_left = extent.n_steps;
         while let Some(key) = open.pop() {
             let mut bar = best.peek().map_or(0, |worst| worst.0);
-            if key < bar && best.len() >= breadth {
+            let is_beyond = best.len() >= breadth && key < bar.min(limit);
+            if is_beyond || n_left == 0 {
                 break;
             }
+            n_left -= 1;
             let Some(node) = self.graph.node(number_of(key)) else {
                 continue;
             };
             let n = self.visited.insert_all(node.links(level), &mut unseen);
             for key in &self.keys(&unseen[..n])[..n] {
-                if best.len() < breadth || *key > bar {
-                    if level == 0 {
-                        self.prefetch_links(number_of(*key));
-                    }
-                    open.push(*key);
+                let is_kept = best.len() < breadth || *key > bar;
+                if !is_kept && *key <= limit {
+                    continue;
+                }
+                if level == 0 {
+                    self.prefetch_links(number_of(*key));
+                }
+                open.push(*key);
+                if is_kept {
                     best.push(Reverse(*key));
                     if best.len() > breadth {
                         best.pop();
                     }
                     bar = best.peek().map_or(0, |worst| worst.0);
+                }
+                if *key > nearest {
+                    nearest = *key;
+                    limit = extent.limit(nearest);
                 }
             }
         }
