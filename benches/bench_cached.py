@@ -60,7 +60,9 @@ async def main() -> None:
     asked = prompts(N_BYTES)
     stored = list(itertools.islice(asked, options.entries))
     for text in stored:
+        # Both remember as many decisions.
         await cached.complete(text)
+        await plain.complete(text)
     rows: dict[str, list[tuple[float, float]]] = {}
     for number in range(options.n):
         # Each its own text: a thread remembers the vectors of the last few.

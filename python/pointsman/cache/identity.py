@@ -6,10 +6,9 @@ parameter that a provider adds tomorrow makes a miss and not a wrong answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -30,12 +29,12 @@ _SILENT_FIELDS = frozenset(
 _quality_constraints = attrgetter(
     "task", "min_quality", "quality_like", "quality_tolerance", "within_best", "quality_value_usd"
 )
+_IN_ORDER = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 # Above it a caller asks for variety; 1 is what providers take when nothing is said.
 _MAX_TEMPERATURE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A request as the cache sees it.
 
     Attributes:
@@ -55,14 +54,14 @@ def read_question(body: Mapping[str, Any], request: Request, scope: str) -> Ques
         request: What it says with its policy: who may answer, and how well.
         scope: Whose cache it is: tenant, then the caller's own scope; another scope never sees the entry.
     """
-    for name, is_broken in NEVER_SERVED.items():
+    for name, is_broken in _RULES:
         if is_broken(body):
             return name
     try:
         partition = _partition(body, request, scope)
     except TypeError:  # what is not JSON, such as a lone surrogate or an integer of 65 bits
         return "unreadable"
-    return Question(partition=partition, text=_text(body["messages"][-1]))
+    return Question(partition, _text(body["messages"][-1]))
 
 
 def _partition(body: Mapping[str, Any], request: Request, scope: str) -> bytes:
@@ -77,7 +76,7 @@ def _partition(body: Mapping[str, Any], request: Request, scope: str) -> bytes:
         request.preferences,
     )
     # Keys in any order mean the same; a cryptographic hash, so that no tenant can aim at another's partition.
-    packed = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    packed = orjson.dumps(identity, option=_IN_ORDER)
     return blake2b(packed, digest_size=PARTITION_BYTES).digest()
 
 
@@ -149,3 +148,4 @@ A body that is not JSON is not served either (`unreadable`). What the text itsel
 wording, wishes for another answer, personal data) the core sees: `pointsman._native.Miss.reason` is
 `unservable` then.
 """
+_RULES = tuple(NEVER_SERVED.items())

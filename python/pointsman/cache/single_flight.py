@@ -96,6 +96,8 @@ class SingleFlight(Generic[Answer]):
             key: What the answer is to.
             patience_s: If the caller leads: seconds after which one of those who wait takes over.
         """
+        if (lead := self.lead(key, patience_s=patience_s)) is not None:
+            return lead
         n_failed = 0
         while (flight := self._flights.get(key)) is not None:
             is_done = await self._wait(flight)
@@ -107,6 +109,13 @@ class SingleFlight(Generic[Answer]):
             if not is_done and self._flights.get(key) is flight:
                 break  # the first whose patience ends leads in its place
         flight = self._flights[key] = _Flight(n_failed, patience_s)
+        return Lead(self._flights, key, flight)
+
+    def lead(self, key: Hashable, *, patience_s: float | None = None) -> Lead[Answer] | None:
+        """The lead, as of `join`, where nobody fetches the answer now; `None` where somebody does."""
+        if key in self._flights:
+            return None
+        flight = self._flights[key] = _Flight[Answer](0, patience_s)
         return Lead(self._flights, key, flight)
 
     @staticmethod

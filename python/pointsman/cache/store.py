@@ -9,7 +9,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anyio import get_cancelled_exc_class, sleep, to_thread
 
@@ -68,8 +68,7 @@ class CacheOptions:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class RecentHit:
+class RecentHit(NamedTuple):
     """A hit that was served not long ago.
 
     Attributes:

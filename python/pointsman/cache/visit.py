@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache as once
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from pointsman.cache.store import RecentHit
 from pointsman.types import CacheUse
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from pointsman._native import Hit
     from pointsman.cache.identity import Question
     from pointsman.cache.store import AnswerCache
@@ -68,7 +71,7 @@ class Visit:
         self._lead: Lead[tuple[str | None, bytes]] | None = None
         self.similar: RecentHit | None = None
         self.hit: RecentHit | None = None
-        self.use = CacheUse()
+        self.use = _NOT_YET
         self.waited_s = 0.0
         self.wants_audit = False
 
@@ -80,28 +83,29 @@ class Visit:
         """
         question = self._question
         if isinstance(question, str):
-            self.use = CacheUse(reason=question)
+            self.use = _miss(question)
             return None
         # Who does not read must know all the same whether the text may be kept at all.
         found = self._cache.look_up(question, self._max_age_s if self._reads else 0.0)
         if not self._reads:
             self._writes = self._writes and not _is_unservable(found)
-            self.use = CacheUse(reason="write_only")
+            self.use = _miss("write_only")
             return None
         if not isinstance(found, Miss):
             if (kept := self._served(question, found)) is not None:
                 return kept
         elif found.reason == "unservable":
             self._writes = False
-            self.use = CacheUse(reason="unservable")
+            self.use = _miss("unservable")
             return None
         else:
             self._note_similar(question, found)
-            self.use = CacheUse(reason=found.reason)
-        return await self._join(question, patience_s)
+            self.use = _miss(found.reason)
+        key = (running_loop(), question)
+        self._lead = self._cache.flights.lead(key, patience_s=patience_s)
+        return None if self._lead is not None else await self._join(key, question, patience_s)
 
-    async def _join(self, question: Question, patience_s: float) -> KeptAnswer | None:
-        key = (running_loop(), question.partition, question.text)
+    async def _join(self, key: Hashable, question: Question, patience_s: float) -> KeptAnswer | None:
         joined_s = perf_counter()
         seat = await self._cache.flights.join(key, patience_s=patience_s)
         self.waited_s = perf_counter() - joined_s
@@ -163,7 +167,7 @@ class Visit:
         kept = KeptAnswer.unpack(hit.answer)
         if kept is None:  # not written by us
             self._cache.core.delete(hit.entry_id)
-            self.use = CacheUse(reason="unreadable")
+            self.use = _miss("unreadable")
             return None
         self.use = CacheUse(
             layer=hit.layer,
@@ -183,6 +187,15 @@ class Visit:
     def _note_similar(self, question: Question, miss: Miss) -> None:
         if miss.reason == "below_bound" and miss.entry_id is not None and miss.similarity is not None:
             self.similar = RecentHit(miss.entry_id, question.text, miss.similarity)
+
+
+# Not hits, so that all requests can share them.
+_NOT_YET = CacheUse()
+
+
+@once
+def _miss(reason: str) -> CacheUse:
+    return CacheUse(reason=reason)
 
 
 def _is_unservable(found: Any) -> bool:

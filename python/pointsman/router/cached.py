@@ -75,24 +75,20 @@ def visit_of(cache: AnswerCache | None, chat: ChatRequest, decision: Decision) -
     wishes = chat.cache
     if cache is None or not (wishes.reads or wishes.writes):
         return None
+    scope = wishes.scope or cache.options.namespace
     return Visit(
         cache,
-        _question_of(cache, chat),
+        _question_of(chat, scope),
         decision.decision_id,
         reads=wishes.reads,
         writes=wishes.writes,
         max_age_s=wishes.max_age_s,
-        namespace=namespace_of(chat.request.tenant, _scope_of(cache, chat)),
+        namespace=namespace_of(chat.request.tenant, scope),
     )
 
 
-def _question_of(cache: AnswerCache, chat: ChatRequest) -> Question | str:
-    tenant = chat.request.tenant or DEFAULT_TENANT
-    return read_question(chat.body, chat.request, f"{tenant}\n{_scope_of(cache, chat)}")
-
-
-def _scope_of(cache: AnswerCache, chat: ChatRequest) -> str:
-    return chat.cache.scope or cache.options.namespace
+def _question_of(chat: ChatRequest, scope: str) -> Question | str:
+    return read_question(chat.body, chat.request, f"{chat.request.tenant or DEFAULT_TENANT}\n{scope}")
 
 
 def foreseen(cache: AnswerCache | None, chat: ChatRequest, decision: Decision) -> Decision:
@@ -102,7 +98,7 @@ def foreseen(cache: AnswerCache | None, chat: ChatRequest, decision: Decision) -
     """
     if cache is None or not chat.cache.reads:
         return decision
-    question = _question_of(cache, chat)
+    question = _question_of(chat, chat.cache.scope or cache.options.namespace)
     if isinstance(question, str):
         return decision
     found = cache.peek(question, chat.cache.max_age_s)
