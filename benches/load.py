@@ -164,7 +164,7 @@ class _Generator:
         if self.n_unanswered == 0:
             self.all_answered.set()
             for held in self.held:
-                asyncio.get_running_loop().call_soon(held.send)
+                asyncio.get_running_loop().call_soon(held.resume)
 
     async def connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
@@ -178,6 +178,8 @@ class _Connection(asyncio.Protocol):
         self._last = b""
         self._in_flight = False
         self._is_answered = False
+        self._is_held = False
+        self._is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # uvloop and asyncio set TCP_NODELAY themselves
@@ -187,6 +189,14 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         self._in_flight = False
         self._transport.abort()
+
+    def resume(self) -> None:
+        """Go on after being held; a server may have closed what was idle for so long."""
+        self._is_held = False
+        if self._is_lost:
+            self._connect_anew()
+        elif not self._transport.is_closing():
+            self.send()
 
     def send(self) -> None:
         self._first_ns = 0
@@ -217,6 +227,7 @@ class _Connection(asyncio.Protocol):
         if generator.is_stopping:
             return
         if self._parser.should_keep_alive() and not generator.all_answered.is_set():
+            self._is_held = True
             generator.held.append(self)
         elif self._parser.should_keep_alive():
             # The parser object must not be fed from inside its own callback.
@@ -225,8 +236,11 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
-        generator = self._generator
-        if generator.is_stopping:
+        self._is_lost = True
+        if self._generator.is_stopping or self._is_held:
             return
-        generator.n_errors += self._in_flight
-        self._reconnect = asyncio.ensure_future(generator.connect())
+        self._generator.n_errors += self._in_flight
+        self._connect_anew()
+
+    def _connect_anew(self) -> None:
+        self._reconnect = asyncio.ensure_future(self._generator.connect())

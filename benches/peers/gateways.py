@@ -159,8 +159,8 @@ def load(
     contestant: Contestant, *, stream: bool, concurrency: int, options: argparse.Namespace
 ) -> Measured | None:
     """One window, longer for a peer that answers too little in it; `None` for one that does not even so."""
-    name, window_s, n_answered = contestant.served.name, options.window_s, 0
-    while window_s <= max(options.longest_s, options.window_s):
+    name, window_s, longest_s = contestant.served.name, options.window_s, options.longest_s
+    while True:
         try:
             done = run_load(
                 contestant.target(stream=stream),
@@ -175,12 +175,13 @@ def load(
             print(f"{name} at {concurrency}: left out, {failure}", file=sys.stderr)
             return None
         # CPU of a few whole requests and many begun ones says nothing of a request.
-        n_answered, n_least = done.n_requests, 2 * concurrency
-        if n_answered >= n_least:
+        if done.n_requests >= 2 * concurrency:
             return done
-        window_s *= 1.5 * n_least / max(n_answered, 1)
-    print(f"{name} at {concurrency}: left out, {n_answered} answers; give more --longest-s", file=sys.stderr)
-    return None
+        if window_s >= longest_s:
+            why = f"{done.n_requests} answers in {window_s:.0f} s; give more --longest-s"
+            print(f"{name} at {concurrency}: left out, {why}", file=sys.stderr)
+            return None
+        window_s = min(3 * window_s * concurrency / max(done.n_requests, 1), longest_s)
 
 
 def measure(options: argparse.Namespace) -> list[dict]:
