@@ -133,6 +133,27 @@ def test_a_key_is_kept_to_its_models(folder):
         assert ask(gateway, small, path="/v1/route", model="frontier").status_code == 403
 
 
+def test_a_key_is_told_of_no_candidate_that_it_may_not_use(folder):
+    _, secret = folder.create(tenant="a", models=("middle", "nano"))
+    _, all_of_them = folder.create(tenant="a")
+
+    def named(candidates):
+        return {candidate["model"] for candidate in candidates}
+
+    with keyed(folder) as gateway:
+        never = {"pointsman": {"min_quality": 1.0}}
+        refused = ask(gateway, secret, **never)
+        assert refused.status_code == 422
+        assert named(refused.json()["error"]["candidates"]) == {"middle", "nano"}
+        assert "frontier" in named(ask(gateway, all_of_them, **never).json()["error"]["candidates"])
+        route = ask(gateway, secret, path="/v1/route").json()
+        assert named(route["candidates"]) == {"middle", "nano"}
+        assert "frontier" in named(ask(gateway, all_of_them, path="/v1/route").json()["candidates"])
+        for path, asked in (("/v1/chat/completions", {}), ("/v1/messages", {"max_tokens": 9})):
+            explained = ask(gateway, secret, path=path, pointsman={"explain": True}, **asked).json()
+            assert named(explained["pointsman_metadata"]["candidates"]) == {"middle", "nano"}
+
+
 def test_a_key_for_models_that_are_gone_is_told(folder):
     _, secret = folder.create(tenant="a", models=("gone",))
     with keyed(folder) as gateway:

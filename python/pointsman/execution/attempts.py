@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from pointsman.types import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from pointsman._native import Decision, Refusal
     from pointsman.errors import RequestError
@@ -73,12 +74,6 @@ class Attempts:
         """Note an answered call that was sent at `started_s`."""
         self._note(target, status, None, started_s)
 
-    def failed(self, target: Target, failure: ProviderError, started_s: float) -> None:
-        """Note a failed call; raises `failure` when no other deployment would do better."""
-        self.noted(target, failure, started_s)
-        if not failure.retryable:
-            raise self.given_up(failure)
-
     def noted(self, target: Target, failure: ProviderError, started_s: float) -> None:
         """Note a failed call, whoever is to blame."""
         self._note(target, failure.status, failure.code, started_s)
@@ -105,6 +100,10 @@ class Attempts:
         if len(self.failures) == 1:
             return self.given_up(self.failures[0])
         return ProvidersExhausted(self.failures, tuple(self.made))
+
+    def close(self) -> None:
+        """Let go of the failures: nobody is asked any more, and their tracebacks hold these attempts."""
+        self.failures = []
 
     def _unavailable(self, dispatch: Dispatch) -> DeploymentsUnavailable:
         known = {state.deployment: state for state in dispatch.gate.states()}
@@ -134,16 +133,20 @@ class Attempts:
         )
 
 
-@contextmanager
-def within(deadline_s: float | None, attempts: Attempts) -> Iterator[None]:
+def within(deadline_s: float | None, attempts: Attempts) -> AbstractContextManager[None]:
     """Give up on providers after `deadline_s` seconds; `None`: never.
 
     Raises:
         ProviderTimeout: The time is over; its phase is `deadline`.
     """
-    if deadline_s is None:
-        yield
-        return
+    return _FOR_EVER if deadline_s is None else _within(deadline_s, attempts)
+
+
+_FOR_EVER = nullcontext()
+
+
+@contextmanager
+def _within(deadline_s: float, attempts: Attempts) -> Iterator[None]:
     attempts.deadline_s = deadline_s
     attempts.deadline_at_s = current_time() + deadline_s
     try:

@@ -268,6 +268,7 @@ def _part_of(attempts: Attempts) -> Attempts:
 def _join(attempts: Attempts, part: Attempts) -> None:
     attempts.made += part.made
     attempts.failures += part.failures
+    part.failures = []
     attempts.upstream_s += part.upstream_s
 
 

@@ -89,7 +89,8 @@ async def complete(
         except RequestError as refusal:
             turn.refused(refusal)
         except ProviderError as failure:
-            turn.failed(failure)
+            if not turn.failed(failure):
+                raise
         except BaseException:
             turn.abandoned()
             raise
@@ -155,8 +156,7 @@ class AnswerStream:
             with fail_after(deadline_at_s - current_time()):
                 return await anext(self._rest)
         except TimeoutError:
-            error = deadline_over(self._attempts.deadline_s or 0.0)
-            raise self._attempts.given_up(error) from None
+            raise self._attempts.given_up(deadline_over(self._attempts.deadline_s or 0.0)) from None
 
     async def aclose(self) -> None:
         """Close the upstream connection (at once, if the answer is not complete)."""
@@ -164,6 +164,7 @@ class AnswerStream:
             await self._context.__aexit__(None, None, None)
         finally:
             self._turn.ended(self.usage, self._failure)
+            self._failure = None  # its traceback holds this stream
 
 
 async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attempts: Attempts) -> AnswerStream:
@@ -174,7 +175,8 @@ async def open_stream(targets: Iterable[Target], body: Mapping[str, Any], attemp
         except RequestError as refusal:
             turn.refused(refusal)
         except ProviderError as failure:
-            turn.failed(failure)
+            if not turn.failed(failure):
+                raise
         except BaseException:
             turn.abandoned()
             raise

@@ -170,7 +170,10 @@ class _Race(Generic[Won]):
         finally:
             self._settle()
         if self._fault is not None:
-            raise self._fault
+            try:
+                raise self._fault
+            finally:
+                self._fault = None  # its traceback holds this race
         self.lost += [(target, None) for target in self._running.values()]
         if self._winner is None and self._runner_up is not None:
             return self._runner_up[1]

@@ -63,17 +63,19 @@ class Turn:
             self._is_over = True
             self._failed(failure)
 
-    def failed(self, failure: ProviderError) -> None:
-        """The call failed; raises `failure` when no other deployment would do better."""
+    def failed(self, failure: ProviderError) -> bool:
+        """The call failed; whether another one may do better."""
         self._is_over = True
         turns = self._turns
         turns.attempts.noted(self.target, failure, self.started_s)
         self._failed(failure)
         if is_context_overflow(failure) and turns.keep_larger(self.target):
-            return
-        if not failure.retryable:
-            raise turns.attempts.given_up(failure)
-        turns.note(self.target, failure)
+            return True
+        if failure.retryable:
+            turns.note(self.target, failure)
+        else:
+            turns.attempts.given_up(failure)
+        return failure.retryable
 
     def refused(self, refusal: RequestError) -> None:
         """The deployment's protocol cannot say what the request asks for."""

@@ -116,18 +116,18 @@ def _check_origin(origin: str) -> None:
 
 def encode_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
     """Headers as ASGI wants them; what a header cannot carry becomes `?`."""
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    return [(_name(name), _value(value)) for name, value in pairs]
+    pairs = dict(headers)
+    values = [*pairs.values()]
+    if not "".join(values).isprintable():
+        values = [value if value.isprintable() else " ".join(value.split()) for value in values]
+    # Encoded in one piece; no value holds the line feed between them.
+    lines = "\n".join(values).encode("ascii", "replace").split(b"\n")
+    return list(zip(map(_name, pairs), lines, strict=True))
 
 
 @lru_cache(maxsize=256)
 def _name(name: str) -> bytes:
     return name.encode("ascii", "replace")
-
-
-def _value(value: str) -> bytes:
-    line = value if value.isprintable() else " ".join(value.split())
-    return line.encode("ascii", "replace")
 
 
 async def send_json(send: Send, status: int, body: Any, headers: Headers) -> None:
@@ -206,6 +206,7 @@ class ClientWatch:
         self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+            self._watch = None  # the traceback it ends with holds this object
         if self._is_gone and kind is asyncio.CancelledError:
             self._task.uncancel()
             raise ClientGone from None

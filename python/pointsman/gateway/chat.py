@@ -10,12 +10,14 @@ import orjson
 from pointsman.gateway.asgi import ClientWatch, end_events, send_event, send_json, start_events
 from pointsman.gateway.endpoint import Exchange, RoutedEndpoint
 from pointsman.gateway.failure import Failure
+from pointsman.gateway.guard import known_to
 from pointsman.gateway.headers import completion_headers, decision_headers, stream_headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pointsman._native import Decision
+    from pointsman.keys import Key
     from pointsman.router import ChatRequest, CompletionStream
     from pointsman.types import AnsweredBy, Attempt, Completion, Usage
 
@@ -28,7 +30,9 @@ class RouteEndpoint(RoutedEndpoint):
         chat, decision = await exchange.decide()
         decision = exchange.router.foreseen(chat, decision)
         overhead_us = exchange.elapsed_us
-        body = orjson.Fragment(decision.to_json(overhead_us))
+        body: Any = orjson.Fragment(decision.to_json(overhead_us))
+        if chat.key is not None:
+            body = decided(decision, overhead_us, chat.key)
         await send_json(exchange.send, 200, body, decision_headers(decision, overhead_us))
 
 
@@ -48,7 +52,7 @@ class ChatEndpoint(RoutedEndpoint):
             answer = await exchange.router.run(chat, decision, exchange.started_s)
         body = answer.body
         if chat.explain:
-            body["pointsman_metadata"] = explained_answer(answer)
+            body["pointsman_metadata"] = explained_answer(answer, chat.key)
         await send_json(exchange.send, 200, body, completion_headers(answer))
 
     async def _stream(self, exchange: Exchange, chat: ChatRequest, decision: Decision) -> None:
@@ -70,7 +74,7 @@ class ChatEndpoint(RoutedEndpoint):
             await end_events(exchange.send, done=False)
             return
         if chat.explain:
-            await send_event(exchange.send, _explanation_chunk(stream, overhead_us))
+            await send_event(exchange.send, _explanation_chunk(stream, overhead_us, chat.key))
         await end_events(exchange.send, done=True)
 
 
@@ -81,21 +85,22 @@ def _as_asked(chunk: dict[str, Any], wants_usage: bool) -> dict[str, Any]:
     return chunk
 
 
-def _explanation_chunk(stream: CompletionStream, overhead_us: float) -> dict[str, Any]:
+def _explanation_chunk(stream: CompletionStream, overhead_us: float, key: Key | None) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{stream.decision.decision_id}",
         "object": "chat.completion.chunk",
         "created": int(stream.created_s),
         "model": stream.target.model,
         "choices": [],
-        "pointsman_metadata": explained_stream(stream, overhead_us),
+        "pointsman_metadata": explained_stream(stream, overhead_us, key),
     }
 
 
-def explained_answer(answer: Completion) -> dict[str, Any]:
+def explained_answer(answer: Completion, key: Key | None) -> dict[str, Any]:
     """The `pointsman_metadata` of a whole answer."""
     return explained(
         answer.decision,
+        key,
         answered_by=answer,
         attempts=answer.attempts,
         usage=answer.usage,
@@ -105,10 +110,11 @@ def explained_answer(answer: Completion) -> dict[str, Any]:
     )
 
 
-def explained_stream(stream: CompletionStream, overhead_us: float) -> dict[str, Any]:
+def explained_stream(stream: CompletionStream, overhead_us: float, key: Key | None) -> dict[str, Any]:
     """The `pointsman_metadata` of a stream that has ended."""
     return explained(
         stream.decision,
+        key,
         answered_by=stream.target,
         attempts=stream.attempts.made,
         usage=stream.usage,
@@ -118,8 +124,16 @@ def explained_stream(stream: CompletionStream, overhead_us: float) -> dict[str, 
     )
 
 
+def decided(decision: Decision, overhead_us: float, key: Key | None) -> dict[str, Any]:
+    """The Decision, with the candidates that the caller's key may use."""
+    document: dict[str, Any] = orjson.loads(decision.to_json(overhead_us))
+    document["candidates"] = known_to(key, document["candidates"])
+    return document
+
+
 def explained(
     decision: Decision,
+    key: Key | None,
     *,
     answered_by: AnsweredBy,
     attempts: Sequence[Attempt],
@@ -129,7 +143,7 @@ def explained(
     overhead_us: float,
 ) -> dict[str, Any]:
     """The `pointsman_metadata` object: the Decision, and what came of it."""
-    metadata: dict[str, Any] = orjson.loads(decision.to_json(overhead_us))
+    metadata = decided(decision, overhead_us, key)
     metadata["answered_by"] = {
         "deployment": answered_by.deployment,
         "model": answered_by.model,

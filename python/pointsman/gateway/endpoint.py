@@ -71,7 +71,7 @@ class Exchange:
 
     async def fail(self, error: Exception) -> None:
         """Answer an error, unless an answer has begun."""
-        failure = Failure.of(error, self.decision.decision_id if self.decision else None)
+        failure = Failure.of(error, self.decision.decision_id if self.decision else None, self.key)
         if self.decision is None:
             count_refused(self.scope, failure.body["error"]["code"])
         if not self.has_begun:

@@ -10,7 +10,7 @@ import logging
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -24,6 +24,10 @@ from pointsman.errors import (
     RequestError,
     StoreUnavailable,
 )
+from pointsman.gateway.guard import known_to
+
+if TYPE_CHECKING:
+    from pointsman.keys import Key
 
 _LOG = logging.getLogger("pointsman.gateway")
 
@@ -76,10 +80,10 @@ class Failure:
     upstream_ms: float = 0.0
 
     @staticmethod
-    def of(error: Exception, decision_id: str | None = None) -> Failure:
-        """Turn any exception into what the client may see of it."""
+    def of(error: Exception, decision_id: str | None = None, key: Key | None = None) -> Failure:
+        """Turn any exception into what the client, who came with this key, may see of it."""
         if isinstance(error, NoFeasibleDeployment):
-            return _infeasible(error)
+            return _infeasible(error, key)
         if isinstance(error, ProviderError):
             return _provider_failure(error, decision_id)
         if isinstance(error, LimitExceeded):
@@ -116,10 +120,10 @@ def _clipped(text: str, n_characters: int) -> str:
     return text if len(text) <= n_characters else text[: n_characters - 1] + "…"
 
 
-def _infeasible(error: NoFeasibleDeployment) -> Failure:
+def _infeasible(error: NoFeasibleDeployment, key: Key | None) -> Failure:
     body = _body(str(error), "no_feasible_deployment", None, error.infeasible.decision_id)
     body["error"]["binding_constraint"] = error.infeasible.code
-    body["error"]["candidates"] = orjson.loads(error.infeasible.to_json())["candidates"]
+    body["error"]["candidates"] = known_to(key, orjson.loads(error.infeasible.to_json())["candidates"])
     return Failure(422, body)
 
 

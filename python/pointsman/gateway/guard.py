@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pointsman.errors import PointsmanError, RequestError
 from pointsman.keys import KeyFolder
@@ -133,6 +133,13 @@ def _secret(scope: Scope) -> str | None:
         elif name == b"x-api-key" and value.strip():
             found = value.strip().decode("latin-1")
     return found
+
+
+def known_to(key: Key | None, candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The candidates of models that a key may use: it is told of no others, nor of what they cost."""
+    if key is None or key.models is None:
+        return candidates
+    return [candidate for candidate in candidates if candidate["model"] in key.models]
 
 
 def key_of(scope: Scope) -> Key | None:

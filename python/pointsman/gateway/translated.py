@@ -82,7 +82,7 @@ class TranslatedEndpoint(RoutedEndpoint):
         completion = {**answer.body, "usage": answer.body.get("usage") or chat_usage(answer.usage)}
         body = self.from_chat(completion, asked)
         if chat.explain:
-            body["pointsman_metadata"] = explained_answer(answer)
+            body["pointsman_metadata"] = explained_answer(answer, chat.key)
         await send_json(exchange.send, 200, body, completion_headers(answer))
 
     async def _relay(
@@ -100,7 +100,7 @@ class TranslatedEndpoint(RoutedEndpoint):
         else:
             events = translator.finish(chat_usage(stream.usage))
             if chat.explain:
-                events[-1][1]["pointsman_metadata"] = explained_stream(stream, overhead_us)
+                events[-1][1]["pointsman_metadata"] = explained_stream(stream, overhead_us, chat.key)
             await send_named_events(exchange.send, events)
         await end_events(exchange.send, done=False)
 

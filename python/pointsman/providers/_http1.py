@@ -196,6 +196,7 @@ class Connection(asyncio.Protocol):
             self._waiter.set_exception(self._error or ConnectionLostError())
         self.rest()
         self._on_lost(self)
+        del self._parser  # it holds this connection
 
     def _ends_with_connection(self) -> bool:
         headers = self.headers

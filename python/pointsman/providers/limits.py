@@ -53,6 +53,8 @@ def limit_news(
         now_s: Unix time that a reset is compared with; `None`: the clock's.
     """
     for limit_name, remaining_name, reset_name in _NAMES[kind]:
+        if limit_name not in headers and remaining_name not in headers:
+            continue
         limit, remaining = _number(headers.get(limit_name)), _number(headers.get(remaining_name))
         if limit is not None or remaining is not None:
             now_s = time.time() if now_s is None else now_s

@@ -159,6 +159,8 @@ class Embedder:
         except BaseException as error:
             self._observers.failed(asked, decision, started_s, attempts.made, error, operation="embeddings")
             raise
+        finally:
+            attempts.close()
         self._observers.embedded(asked, decision, started_s, made)
         return made
 

@@ -229,6 +229,8 @@ class Router:
         except BaseException as error:
             self._observers.failed(chat, decision, started_s, attempts.made, error)
             raise
+        finally:
+            attempts.close()
         self._observers.completed(chat, answer, started_s)
         return answer
 
@@ -502,9 +504,11 @@ class Router:
         self._caching.audit(chat, decision, visit, kept)
 
     async def _answer_afresh(self, chat: ChatRequest, decision: Decision) -> Completion:
-        return await self._call(
-            chat, decision, perf_counter(), self._dispatch.attempts(decision, chat.request)
-        )
+        attempts = self._dispatch.attempts(decision, chat.request)
+        try:
+            return await self._call(chat, decision, perf_counter(), attempts)
+        finally:
+            attempts.close()
 
     async def _ask(self, model: str, text: str) -> str:
         # The default policy's floor is for those who ask, not for the judge that the config names.

@@ -110,6 +110,7 @@ class CompletionStream:
                 self._observers.failed(
                     self._chat, self.decision, self._started_s, made, error, cache=self.cache
                 )
+                self.attempts.close()
                 await self._leave(self._wiring)
                 raise
             self._opened_s = perf_counter()
@@ -209,6 +210,7 @@ class CompletionStream:
             finally:
                 if self._visit is not None:
                     self._visit.leave()
+                self.attempts.close()
                 await self._leave(self._wiring)
 
     async def __aenter__(self) -> Self:

@@ -68,7 +68,7 @@ def _target(
 
 def targets_of(wiring: Wiring, decision: Decision) -> list[Target]:
     """The deployments a decision may try, in its rank order."""
-    return [wiring.targets[name] for name in decision.ranking if name in wiring.targets]
+    return [*filter(None, map(wiring.targets.get, decision.ranking))]
 
 
 def decision_answer_id(decision: Decision) -> str:
@@ -151,5 +151,7 @@ def discarded_usd(wiring: Wiring, decision: Decision, discarded: Iterable[Discar
 
 def call_of(attempts: Sequence[Attempt], by: AnsweredBy) -> Attempt:
     """The call that gave the answer; at least one was made."""
-    answered = (each for each in reversed(attempts) if each.deployment == by.deployment)
-    return next((each for each in answered if each.error_code is None), attempts[-1])
+    for each in reversed(attempts):
+        if each.deployment == by.deployment and each.error_code is None:
+            return each
+    return attempts[-1]
