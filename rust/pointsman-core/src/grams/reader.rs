@@ -149,7 +149,11 @@ impl<'a> Words<'a> {
     fn scan(&mut self, text: &str, plain: Part<'_>) {
         let (mut at, mut symbol) = (0, ' ');
         for (start, end, known) in plain.iter() {
-            self.scan_range(text, at..start, symbol);
+            if text.as_bytes()[at..start] == *b" " {
+                self.stand_at(at);
+            } else {
+                self.scan_range(text, at..start, symbol);
+            }
             self.glossed(known.gloss());
             (at, symbol) = (end, ' ');
         }
@@ -235,16 +239,22 @@ impl<'a> Words<'a> {
     /// A character between words at `at`, after `before`.
     #[inline]
     fn symbol(&mut self, c: char, at: usize, before: char) {
+        self.stand_at(at);
+        if c != before && (c == '\n' || !c.is_whitespace()) {
+            let own = u64::from(u32::from(c)) | 1 << 40;
+            self.token(own, bucket(own, Kind::Word, self.is_operator));
+        }
+    }
+
+    /// Goes to a place, which tells how much what is read there counts.
+    #[inline]
+    fn stand_at(&mut self, at: usize) {
         self.weight = if self.middle.contains(&at) {
             self.text_weight * MIDDLE_WEIGHT
         } else {
             self.text_weight
         };
         self.is_edge = !self.inside.contains(&at);
-        if c != before && (c == '\n' || !c.is_whitespace()) {
-            let own = u64::from(u32::from(c)) | 1 << 40;
-            self.token(own, bucket(own, Kind::Word, self.is_operator));
-        }
     }
 
     /// Takes the word gathered, if any, and empties it.

@@ -224,13 +224,16 @@ impl Search {
             } else {
                 self.find_between(bytes, at..start, places, &mut found);
             }
-            self.compare_word(known.places, bytes, start, end - start, &mut found);
+            if known.places != [0; 2] {
+                self.compare_word(known.places, bytes, start, end - start, &mut found);
+            }
             self.compare_pairs(known.pairs & INSIDE, bytes, start, &mut found);
             (at, before) = (end, known.pairs);
         }
         self.find_between(bytes, at..bytes.len(), places, &mut found);
         self.find_wide(bytes, &mut found);
-        found.iter_mut().for_each(|places| places.sort_unstable());
+        // Almost in order, which a stable sort makes use of.
+        found.iter_mut().for_each(|places| places.sort());
         found
     }
 

@@ -80,8 +80,8 @@ impl Split {
     /// Where the piece that begins at `at` ends. `at` must be a character boundary inside the text.
     pub(super) fn end(self, text: &str, at: usize) -> usize {
         let scan = Scan { text };
-        if scan.is_lone_symbol(at) {
-            return at + 1;
+        if let Some(end) = scan.plain_symbols(at, self) {
+            return end;
         }
         let word = match self {
             Self::Cl100k => scan.contraction(at).or_else(|| scan.word_cl100k(at)),
@@ -129,13 +129,18 @@ impl Scan<'_> {
         at
     }
 
-    /// Whether a symbol of ASCII with a space behind it stands here: a piece by every rule, and the most common one
-    /// that is no word.
+    /// Symbols that by their first two characters are neither word nor number nor contraction: most are.
     #[inline]
-    fn is_lone_symbol(self, at: usize) -> bool {
-        let bytes = self.text.as_bytes();
-        let is_symbol = |byte: u8| byte.is_ascii() && ASCII[usize::from(byte)].is_symbol();
-        matches!(bytes.get(at..), Some([byte, b' ', ..]) if is_symbol(*byte))
+    fn plain_symbols(self, at: usize, split: Split) -> Option<usize> {
+        let class = |byte: u8| byte.is_ascii().then(|| ASCII[usize::from(byte)]);
+        let [first, second, ..] = *self.text.as_bytes().get(at..)? else {
+            return None;
+        };
+        match (class(first)?, class(second)?) {
+            (Class::Symbol, Class::Space) => Some(at + 1),
+            (Class::Symbol, Class::Symbol | Class::Newline) => self.symbols(at, split),
+            _ => None,
+        }
     }
 
     /// `(?i:'s|'t|'re|'ve|'m|'ll|'d)`.
