@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-600}; shift || true
-targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=(text tokens embedding state catalog cache)
+targets=("$@"); [ ${#targets[@]} -gt 0 ] || targets=(text tokens embedding state planner catalog cache)
 rustc +nightly --version > /dev/null 2>&1 || { echo "fuzz: skipped, no nightly compiler; rustup toolchain install nightly"; exit 0; }
 # What cargo-fuzz passes, so that it need not be installed.
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"

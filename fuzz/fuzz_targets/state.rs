@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pointsman_core::{Complexity, Domain, Outcome, Structure};
+use pointsman_core::{Complexity, Domain, Outcome, Router, Structure};
+use pointsman_fuzz::{HEADER, seal};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Magic, version and checksum stand before what they seal.
-const HEADER: usize = 16;
+/// One for all inputs: to make one takes longer than to load a state.
+static ROUTER: LazyLock<Router> = LazyLock::new(pointsman_fuzz::router);
 
 static SAVED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let router = pointsman_fuzz::router();
@@ -25,14 +26,6 @@ static SAVED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     }
     router.save()
 });
-
-/// Makes the checksum right, so that what it guards is reached.
-fn seal(document: &mut [u8]) {
-    if document.len() >= HEADER {
-        let sum = xxh3_64(&document[HEADER..]);
-        document[8..HEADER].copy_from_slice(&sum.to_le_bytes());
-    }
-}
 
 /// The sealed document inside of the saved one, that of qualities: its length stands before it.
 static INNER: LazyLock<Range<usize>> = LazyLock::new(|| {
@@ -60,10 +53,9 @@ fuzz_target!(|input: (Vec<(u16, u8)>, Vec<u8>)| {
     let mut made = [&SAVED[..HEADER], &raw].concat();
     seal(&mut made);
     for document in [document, made, raw] {
-        let router = pointsman_fuzz::router();
-        if router.load(&document).is_ok() {
-            pointsman_fuzz::decide(&router, "Write a function that sorts.");
-            router.save();
+        if ROUTER.load(&document).is_ok() {
+            pointsman_fuzz::decide(&ROUTER, "Write a function that sorts.");
+            ROUTER.save();
         }
     }
 });
