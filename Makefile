@@ -53,6 +53,7 @@ bench: build ## print the speed figures of the README and the notes
 	$(BIN)/python benches/bench_observers.py
 	$(BIN)/python benches/bench_store.py
 	$(BIN)/pointsman bench decide
+	$(BIN)/python benches/bench_real_prompts.py
 	$(BIN)/pointsman bench cache --quick
 	$(BIN)/python benches/bench_http_clients.py
 	$(BIN)/python benches/bench_gateway.py

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::simd;
+
 /// Longest key, in bytes, that is packed into one word; longer ones go to a second map.
 pub(crate) const PACKED_LEN: usize = 15;
 
@@ -215,6 +217,15 @@ impl ByteMap {
     /// Length of the longest key, in bytes.
     pub(crate) fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// Asks for what the search of a key will most likely read.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: Packed) {
+        let slot = key.hash() as usize & (self.keys.len() - 1);
+        simd::prefetch(&self.tags[slot]);
+        simd::prefetch(&self.keys[slot]);
+        simd::prefetch(&self.values[slot]);
     }
 
     /// The slot of the key.

@@ -126,6 +126,11 @@ impl Embedding {
         self.embed_window(Cutter::plain(&self.wordpiece), None, text, out)
     }
 
+    /// Asks for what the cut of a word of ASCII letters and digits will read first.
+    pub(crate) fn prefetch(&self, word: Packed) {
+        self.wordpiece.prefetch(word.lower_of_alphanumeric());
+    }
+
     /// Emits the ids of a word of `n` ASCII letters and digits.
     pub(crate) fn each_id(&self, word: Packed, n: usize, emit: impl FnMut(u32)) {
         self.wordpiece

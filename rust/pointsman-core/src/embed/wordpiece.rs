@@ -171,6 +171,11 @@ impl WordPiece {
         }
     }
 
+    /// Asks for what the cut of a packed word will read first.
+    pub(super) fn prefetch(&self, word: Packed) {
+        self.first.map.prefetch(word);
+    }
+
     /// Emits the pieces of a normalised word of at most [`MAX_WORD_CHARS`] characters.
     pub(super) fn cut(&self, word: &[u8], mut emit: impl FnMut(u32)) {
         if (1..=PACKED_LEN).contains(&word.len()) {

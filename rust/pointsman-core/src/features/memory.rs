@@ -8,7 +8,7 @@ use crate::markers::Places;
 use crate::plain_words::PlainWords;
 use crate::tokens::Counts;
 
-/// 1.1 MB, whatever was read. Plain words are the most of what is read; the others are of what is not plain, and
+/// 2 MB, whatever was read. Plain words are the most of what is read; the others are of what is not plain, and
 /// the cuts are the shipped embedding's.
 #[derive(Debug, Default)]
 pub(super) struct Memory {

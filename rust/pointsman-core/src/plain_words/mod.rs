@@ -25,8 +25,8 @@ pub(crate) struct Known {
     pub(crate) places: [u16; 2],
     /// Where in it and around it two bytes stand that a phrase may begin with.
     pub(crate) pairs: u16,
-    /// Its `o200k_base` tokens, alone and with a space before it.
-    pub(crate) n_tokens: [u8; 2],
+    /// Its `o200k_base` tokens with a space before it.
+    pub(crate) n_tokens: u8,
     n_pieces: u8,
     n_ids: u8,
     bucket: u16,
@@ -41,7 +41,7 @@ const MAX_IDS: usize = 6;
 impl Known {
     /// `None` of a word with more pieces than there is room for.
     #[inline(never)]
-    fn of(word: Packed, n: usize, is_operator: bool) -> Option<Self> {
+    fn of(embedding: &Embedding, word: Packed, n: usize, is_operator: bool) -> Option<Self> {
         let gloss = KeptGloss::of(&word.folded().bytes()[..n], is_operator)?;
         let gloss = gloss.view();
         let mut pieces = [0; MAX_PIECES];
@@ -49,7 +49,7 @@ impl Known {
             .get_mut(..gloss.pieces.len())?
             .copy_from_slice(gloss.pieces);
         let (mut ids, mut n_ids, mut is_whole) = ([0; MAX_IDS], 0, true);
-        Embedding::builtin().ok()?.each_id(word, n, |id| {
+        embedding.each_id(word, n, |id| {
             match (ids.get_mut(n_ids), u16::try_from(id)) {
                 (Some(place), Ok(id)) => *place = id,
                 _ => is_whole = false,
@@ -62,7 +62,7 @@ impl Known {
             themes: gloss.themes,
             places,
             pairs,
-            n_tokens: tokens::of_word(&word.bytes()[..n]),
+            n_tokens: tokens::of_word(word, n),
             n_pieces: gloss.pieces.len() as u8,
             n_ids: n_ids as u8,
             bucket: gloss.bucket,
@@ -96,7 +96,7 @@ impl Default for Known {
             themes: 0,
             places: [0; 2],
             pairs: 0,
-            n_tokens: [0; 2],
+            n_tokens: 0,
             n_pieces: 0,
             n_ids: 0,
             bucket: 0,
@@ -114,8 +114,8 @@ struct PlainWord {
     known: Known,
 }
 
-/// Sets of the words that are remembered: 320 KB for 4,096 of them.
-const N_SETS: usize = 1 << 10;
+/// Sets of the words that are remembered: 1.3 MB for 16,384 of them.
+const N_SETS: usize = 4 << 10;
 
 /// Texts up to this many bytes are cut as a whole, longer ones window by window.
 pub(crate) const MAX_BYTES: usize = 8 << 10;
@@ -130,7 +130,11 @@ pub(crate) struct PlainWords {
     /// The addresses of the text cut last, and its words.
     text: Range<usize>,
     words: Vec<PlainWord>,
+    /// Places of those that are not remembered.
+    new: Vec<usize>,
     is_operator: bool,
+    /// The shipped one, if it loads.
+    embedding: Option<&'static Embedding>,
 }
 
 impl Default for PlainWords {
@@ -141,7 +145,9 @@ impl Default for PlainWords {
             cuts: Vec::new(),
             text: 0..0,
             words: Vec::new(),
+            new: Vec::new(),
             is_operator: false,
+            embedding: Embedding::builtin().ok(),
         }
     }
 }
@@ -182,43 +188,69 @@ impl PlainWords {
         let start = text.as_ptr().addr();
         self.text = start..start + text.len();
         self.words.clear();
+        self.find(text);
+        self.look_up();
+        self.learn();
+    }
+
+    /// Finds where the words stand; what is remembered of each is on its way while the others are cut.
+    fn find(&mut self, text: &[u8]) {
         let Self {
-            known,
-            kinds,
-            cuts,
-            words,
-            is_operator,
-            ..
+            known, kinds, cuts, ..
         } = self;
         cuts.clear();
         kinds.each_word(text, |start, n| {
             let word = Packed::at(text, start, n);
-            let key = if *is_operator { word.marked() } else { word };
-            // On its way while the others are cut.
-            known.prefetch(key);
-            cuts.push((start as u32, n as u32, key));
+            known.prefetch(key(word, self.is_operator));
+            cuts.push((start as u32, n as u32, word));
         });
-        for &(start, n, key) in &*cuts {
-            let end = start + n;
-            if let Some(known) = known.get(key) {
-                words.push(PlainWord {
-                    start,
-                    end,
-                    known: *known,
-                });
-                continue;
+    }
+
+    /// Takes what is remembered; of the new words, asks for the entries of tables beyond a cache that will be read.
+    fn look_up(&mut self) {
+        for &(start, n, word) in &self.cuts {
+            let known = self.known.get(key(word, self.is_operator)).copied();
+            if known.is_none() {
+                self.new.push(self.words.len());
+                tokens::prefetch(word, n as usize);
+                self.embedding.inspect(|embedding| embedding.prefetch(word));
             }
-            let (at, n) = (start as usize, n as usize);
-            if let Some(new) = Known::of(Packed::at(text, at, n), n, *is_operator) {
-                known.keep(key, new);
-                words.push(PlainWord {
-                    start,
-                    end,
-                    known: new,
-                });
-            }
+            self.words.push(PlainWord {
+                start,
+                end: start + n,
+                known: known.unwrap_or_default(),
+            });
         }
     }
+
+    /// Finds what the new words tell; those that tell too much to be kept are left to the readers.
+    fn learn(&mut self) {
+        let mut is_each_known = true;
+        for at in self.new.drain(..) {
+            let (_, n, word) = self.cuts[at];
+            let key = key(word, self.is_operator);
+            // It may stand in the text twice.
+            let known = self.known.get(key).copied().or_else(|| {
+                let known = Known::of(self.embedding?, word, n as usize, self.is_operator)?;
+                self.known.keep(key, known);
+                Some(known)
+            });
+            let place = &mut self.words[at];
+            match known {
+                Some(known) => place.known = known,
+                None => (place.end, is_each_known) = (place.start, false),
+            }
+        }
+        if !is_each_known {
+            self.words.retain(|word| word.end > word.start);
+        }
+    }
+}
+
+/// What a word is remembered by: an operator's n-grams are others.
+#[inline]
+fn key(word: Packed, is_operator: bool) -> Packed {
+    if is_operator { word.marked() } else { word }
 }
 
 /// The plain words of a part of a text, in order.

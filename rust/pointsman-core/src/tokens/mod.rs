@@ -26,7 +26,7 @@ pub use family::TokenFamily;
 
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::memo::{Long, Memo};
-use crate::plain_words::{Known, Part, PlainWords};
+use crate::plain_words::{Part, PlainWords};
 use ranks::Ranks;
 use split::Split;
 
@@ -97,14 +97,24 @@ pub(crate) fn count_within(
     Counter::o200k(Some((words, counts))).count(text, n_bytes.min(EXACT_BYTES))
 }
 
-/// `o200k_base` tokens of a word of at most [`PACKED_LEN`] ASCII letters and digits, alone and with a space before it.
-pub(crate) fn of_word(word: &[u8]) -> [u8; 2] {
+/// `o200k_base` tokens of a word of `n` ASCII letters and digits with a space before it.
+pub(crate) fn of_word(word: Packed, n: usize) -> u8 {
+    let spaced = spaced(word);
+    let text = std::str::from_utf8(&spaced[..=n]).unwrap_or_default();
+    Counter::o200k(None).count_whole(text) as u8
+}
+
+/// Asks for what the count of such a word will read first.
+pub(crate) fn prefetch(word: Packed, n: usize) {
+    if n < PACKED_LEN {
+        o200k().prefetch(Packed::at(&spaced(word), 0, n + 1));
+    }
+}
+
+fn spaced(word: Packed) -> [u8; PACKED_LEN + 1] {
     let mut spaced = [b' '; PACKED_LEN + 1];
-    spaced[1..=word.len()].copy_from_slice(word);
-    [&spaced[1..=word.len()], &spaced[..=word.len()]].map(|text| {
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        Counter::o200k(None).count_whole(text) as u8
-    })
+    spaced[1..].copy_from_slice(&word.bytes()[..PACKED_LEN]);
+    spaced
 }
 
 /// Tokens of the `o200k_base` pieces that were counted lately.
@@ -204,10 +214,10 @@ impl<'a> Counter<'a> {
     /// Counts up to the last plain word of which it is known where its first piece begins.
     fn count_words(&mut self, count: &mut Count<'_>, words: Part<'_>) {
         for (start, end, known) in words.iter() {
-            if let Some((start, n_tokens)) = pieces(count.text.as_bytes(), start, end, known) {
-                self.count_to(count, start);
-                if count.at == start {
-                    count.n_tokens += usize::from(n_tokens);
+            if let Some(first) = first_piece(count.text.as_bytes(), start, end) {
+                self.count_to(count, first);
+                if count.at == first {
+                    count.n_tokens += usize::from(known.n_tokens);
                     count.at = end;
                 }
             }
@@ -283,21 +293,12 @@ impl<'t> Count<'t> {
     }
 }
 
-/// Where the first piece of a plain word begins, whatever stands before, and the tokens of all its pieces; `None` where
-/// its neighbours may belong to them.
-///
-/// A space before a word begins a piece, and so does what follows a newline or nothing. A word ends a piece unless a
-/// contraction follows.
+/// Where the first piece of a plain word begins: at the space before it. `None` where its neighbours may belong to its
+/// pieces: without a space, and with a contraction behind it.
 #[inline]
-fn pieces(text: &[u8], start: usize, end: usize, known: &Known) -> Option<(usize, u8)> {
-    let [alone, spaced] = known.n_tokens;
-    let before = start.checked_sub(1).map_or(b'\n', |at| text[at]);
-    match (before, text.get(end)) {
-        (_, Some(b'\'')) => None,
-        (b'\n', _) => Some((start, alone)),
-        (b' ', _) => Some((start - 1, spaced)),
-        _ => None,
-    }
+fn first_piece(text: &[u8], start: usize, end: usize) -> Option<usize> {
+    let space = start.checked_sub(1)?;
+    (text[space] == b' ' && text.get(end) != Some(&b'\'')).then_some(space)
 }
 
 impl Counts {

@@ -45,6 +45,11 @@ impl Ranks {
         Self { tokens, pairs }
     }
 
+    /// Asks for what is read first of a piece.
+    pub(super) fn prefetch(&self, piece: Packed) {
+        self.tokens.prefetch(piece);
+    }
+
     /// Number of tokens of some pieces, each given by its start and end; changes their order.
     ///
     /// All are looked up before any is merged: the table is larger than a cache, and so many accesses to memory are
