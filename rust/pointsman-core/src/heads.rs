@@ -61,7 +61,7 @@ impl Heads {
         let mut hashed = Sums::new(&[0.0; N_LOGITS]);
         for (scale, items) in features.gram_spaces() {
             for (bucket, weight) in items {
-                let row = self.hashed.get(*bucket as usize * N_LOGITS..);
+                let row = self.hashed.get(usize::from(*bucket) * N_LOGITS..);
                 if let Some(row) = row.and_then(<[u8]>::first_chunk) {
                     hashed.add(weight * scale, row, |weight| {
                         f32::from(i8::from_ne_bytes([*weight]))

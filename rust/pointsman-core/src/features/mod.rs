@@ -135,7 +135,7 @@ impl Features {
     }
 
     /// The same space by space, as [`Grams::spaces`] gives them.
-    pub(crate) fn gram_spaces(&self) -> impl IntoIterator<Item = (f32, &[(u32, f32)])> {
+    pub(crate) fn gram_spaces(&self) -> impl IntoIterator<Item = (f32, &[(u16, f32)])> {
         self.grams.spaces()
     }
 

@@ -47,6 +47,8 @@ impl Themes {
 fn of_tally(tally: &Tally) -> [f32; N_THEMES + N_DOMAIN_THEMES] {
     let sum: f32 = tally[..N_DOMAIN_THEMES].iter().sum();
     std::array::from_fn(|k| match k.checked_sub(N_THEMES) {
+        // Most were not met.
+        None if tally[k] == 0.0 => 0.0,
         None => tally[k].ln_1p(),
         Some(domain) => tally[domain] / (sum + 1.0),
     })

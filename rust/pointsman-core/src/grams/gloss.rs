@@ -34,7 +34,7 @@ impl KeptGloss {
         let (mut pieces, mut n_pieces) = ([0; MAX_PIECES], 0);
         each_piece(word, word.is_ascii(), |hash| {
             if let Some(place) = pieces.get_mut(n_pieces) {
-                *place = bucket(hash, Kind::Piece, is_operator) as u16;
+                *place = bucket(hash, Kind::Piece, is_operator);
             }
             n_pieces += 1;
         });
@@ -42,7 +42,7 @@ impl KeptGloss {
         (n_pieces <= MAX_PIECES).then(|| Self {
             own,
             themes: stems::themes(word),
-            bucket: bucket(own, Kind::Word, is_operator) as u16,
+            bucket: bucket(own, Kind::Word, is_operator),
             n_pieces: n_pieces as u16,
             pieces,
         })

@@ -30,8 +30,8 @@ impl Met {
     }
 
     /// Whether the bucket was not met before in this space; spaces come one after the other.
-    pub(super) fn is_new(&mut self, bucket: u32) -> bool {
-        let word = &mut self.bits[bucket as usize / 64];
+    pub(super) fn is_new(&mut self, bucket: u16) -> bool {
+        let word = &mut self.bits[usize::from(bucket) / 64];
         let bit = 1 << (bucket % 64);
         let is_new = *word & bit == 0;
         *word |= bit;

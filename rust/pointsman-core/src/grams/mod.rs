@@ -14,7 +14,7 @@ pub(crate) use reader::Reader;
 
 /// Number of buckets that n-grams are hashed to.
 pub(crate) const N_BUCKETS: usize = 1 << BUCKET_BITS;
-const BUCKET_BITS: u32 = 16;
+const BUCKET_BITS: u32 = u16::BITS;
 /// What an n-gram is; each kind is hashed apart and weighs differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -52,7 +52,7 @@ const N_SPACES: usize = 3;
 /// The n-grams gathered so far, a space apart; a bucket counts once in each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Grams {
-    items: [Vec<(u32, f32)>; N_SPACES],
+    items: [Vec<(u16, f32)>; N_SPACES],
     sums_of_squares: [f32; N_SPACES],
     /// The greatest weight that a text of each space was read with.
     weights: [f32; N_SPACES],
@@ -62,13 +62,13 @@ impl Grams {
     /// Buckets with their weights; each space is a vector as long as its weight.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> {
         self.spaces().into_iter().flat_map(|(scale, items)| {
-            let scaled = move |(bucket, weight): &(u32, f32)| (*bucket, weight * scale);
+            let scaled = move |(bucket, weight): &(u16, f32)| (u32::from(*bucket), weight * scale);
             items.iter().map(scaled)
         })
     }
 
     /// The buckets of each space, and what their weights are to be multiplied by.
-    pub(crate) fn spaces(&self) -> [(f32, &[(u32, f32)]); N_SPACES] {
+    pub(crate) fn spaces(&self) -> [(f32, &[(u16, f32)]); N_SPACES] {
         std::array::from_fn(|space| (self.scale(space), &self.items[space][..]))
     }
 
@@ -85,12 +85,12 @@ impl Grams {
 /// The bucket of an n-gram, hashed as a user's or as an operator's.
 #[inline(always)]
 #[allow(clippy::inline_always)] // about as often as there are bytes, with a kind known at each place
-fn bucket(hash: u64, kind: Kind, is_operator: bool) -> u32 {
+fn bucket(hash: u64, kind: Kind, is_operator: bool) -> u16 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let seed = (kind as u64 * 2 + 1 + u64::from(is_operator)) << 56;
     let mixed = (hash ^ seed).wrapping_mul(GOLDEN);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(GOLDEN);
-    (mixed >> (64 - BUCKET_BITS)) as u32
+    (mixed >> (64 - BUCKET_BITS)) as u16
 }
 
 /// Themes of a text, and of its first and last words.

@@ -91,7 +91,7 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// A text on its way into the grams, window by window.
 struct Words<'a> {
-    items: &'a mut Vec<(u32, f32)>,
+    items: &'a mut Vec<(u16, f32)>,
     sum_of_squares: &'a mut f32,
     met: &'a mut Met,
     known: &'a mut Memo<Packed, KeptGloss, 2>,
@@ -294,10 +294,10 @@ impl<'a> Words<'a> {
     #[inline]
     fn glossed(&mut self, gloss: Gloss<'_>) {
         self.themes(gloss.themes | stems::pair_themes(self.previous, gloss.own));
-        self.token(gloss.own, u32::from(gloss.bucket));
+        self.token(gloss.own, gloss.bucket);
         let weight = self.weight * Kind::Piece.weight();
         for piece in gloss.pieces {
-            self.add(u32::from(*piece), weight);
+            self.add(*piece, weight);
         }
     }
 
@@ -321,7 +321,7 @@ impl<'a> Words<'a> {
     }
 
     /// A word or a symbol: itself, with the one before, and where it stands.
-    fn token(&mut self, hash: u64, bucket: u32) {
+    fn token(&mut self, hash: u64, bucket: u16) {
         self.add_either(bucket, hash, Kind::Word);
         self.push(self.previous.rotate_left(21) ^ hash, Kind::Pair);
         if self.n_tokens < N_LEAD {
@@ -350,7 +350,7 @@ impl<'a> Words<'a> {
     /// Adds the bucket of a hash, and of an operator's what a user would say.
     #[inline(always)]
     #[allow(clippy::inline_always)] // as above
-    fn add_either(&mut self, bucket: u32, hash: u64, kind: Kind) {
+    fn add_either(&mut self, bucket: u16, hash: u64, kind: Kind) {
         self.add(bucket, self.weight * kind.weight());
         // What an operator asks for is said in the words a user would use.
         if self.is_operator && kind != Kind::Piece {
@@ -361,7 +361,7 @@ impl<'a> Words<'a> {
     /// Adds a bucket that was not met before.
     #[inline(always)]
     #[allow(clippy::inline_always)] // as above
-    fn add(&mut self, bucket: u32, weight: f32) {
+    fn add(&mut self, bucket: u16, weight: f32) {
         if self.met.is_new(bucket) {
             *self.sum_of_squares += weight * weight;
             self.items.push((bucket, weight));
