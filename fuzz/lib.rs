@@ -16,6 +16,23 @@ pub fn seal(document: &mut [u8]) {
     }
 }
 
+/// A saved document with bytes behind its header changed; not sealed.
+pub fn changed(saved: &[u8], edits: &[(u16, u8)]) -> Vec<u8> {
+    let mut document = saved.to_vec();
+    for (at, byte) in edits {
+        let at = HEADER + usize::from(*at) % (document.len() - HEADER);
+        document[at] = *byte;
+    }
+    document
+}
+
+/// Any bytes behind the header of a saved document, sealed.
+pub fn made(saved: &[u8], raw: &[u8]) -> Vec<u8> {
+    let mut document = [&saved[..HEADER], raw].concat();
+    seal(&mut document);
+    document
+}
+
 /// Two deployments of two models.
 pub const CATALOG: &[u8] = br#"{
     "models": [{"name": "a", "context_window": 8000, "quality": {"default": 0.7, "code": 0.6}},

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pointsman_core::cascade::Planner;
-use pointsman_fuzz::{HEADER, seal};
+use pointsman_fuzz::{changed, made, seal};
 
 static SAVED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut planner = planner();
@@ -23,14 +23,9 @@ fn planner() -> Planner {
 
 fuzz_target!(|input: (Vec<(u16, u8)>, Vec<u8>)| {
     let (edits, raw) = input;
-    let mut document = SAVED.clone();
-    for (at, byte) in edits {
-        let at = HEADER + usize::from(at) % (document.len() - HEADER);
-        document[at] = byte;
-    }
+    let mut document = changed(&SAVED, &edits);
     seal(&mut document);
-    let mut made = [&SAVED[..HEADER], &raw].concat();
-    seal(&mut made);
+    let made = made(&SAVED, &raw);
     for document in [document, made, raw] {
         let mut planner = planner();
         if planner.load(&document).is_ok() {

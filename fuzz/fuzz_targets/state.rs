@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pointsman_core::{Complexity, Domain, Outcome, Router, Structure};
-use pointsman_fuzz::{HEADER, seal};
+use pointsman_fuzz::{HEADER, changed, made, seal};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// One for all inputs: to make one takes longer than to load a state.
@@ -43,15 +43,10 @@ static INNER: LazyLock<Range<usize>> = LazyLock::new(|| {
 
 fuzz_target!(|input: (Vec<(u16, u8)>, Vec<u8>)| {
     let (edits, raw) = input;
-    let mut document = SAVED.clone();
-    for (at, byte) in edits {
-        let at = HEADER + usize::from(at) % (document.len() - HEADER);
-        document[at] = byte;
-    }
+    let mut document = changed(&SAVED, &edits);
     seal(&mut document[INNER.clone()]);
     seal(&mut document);
-    let mut made = [&SAVED[..HEADER], &raw].concat();
-    seal(&mut made);
+    let made = made(&SAVED, &raw);
     for document in [document, made, raw] {
         if ROUTER.load(&document).is_ok() {
             pointsman_fuzz::decide(&ROUTER, "Write a function that sorts.");
