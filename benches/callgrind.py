@@ -25,6 +25,7 @@ TABLE = ROOT / "benches" / "callgrind.json"
 SIZES = {200: 200, 1024: 200, 32 * 1024: 40}
 # A stage is the calls of functions whose name matches, wherever they are called from.
 STAGES = {
+    "plain words": r"plain_words::PlainWords::(find|look_up|learn)$",
     "text pass: counts": r"text::TextStats::(of|read)$",
     "text pass: cues": r"markers::search::Search::find$",
     "tokens": r"tokens::Counter::(count|count_whole)$",

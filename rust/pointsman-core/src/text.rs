@@ -1,7 +1,5 @@
 //! One pass over UTF-8: sizes and shares of one text, over a head and a tail window.
 
-use crate::simd::{beyond_ascii, within};
-
 /// Bytes read at the head of a text; instructions stand there.
 const HEAD_BYTES: usize = 8 * 1024;
 /// Bytes read at the tail of a text; the question after a long document stands there.
@@ -83,17 +81,6 @@ static FACTS: [u8; 256] = {
     }
     table
 };
-/// Where the code punctuation of ASCII stands.
-const CODE_PUNCT: [(u8, u8); 8] = [
-    (b'#', b'$'),
-    (b'&', b'&'),
-    (b'(', b'+'),
-    (b'/', b'/'),
-    (b';', b'>'),
-    (b'[', b']'),
-    (b'_', b'`'),
-    (b'{', b'}'),
-];
 const CLASS_BITS: u8 = 31;
 const WORDLIKE: u8 = 32;
 const DIGIT: u8 = 64;
@@ -182,59 +169,27 @@ impl TextStats {
     }
 
     fn read(&mut self, bytes: &[u8]) {
+        // Four rows of counts, as an addition to a count has to wait for the one before.
+        let mut counts = [[0_u32; 32]; 4];
         let mut previous = 0;
-        let chunks = bytes.chunks_exact(16);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            match <&[u8; 16]>::try_from(chunk) {
-                Ok(chunk) if beyond_ascii(chunk) == 0 => self.read_ascii(chunk, &mut previous),
-                _ => self.read_each(chunk, &mut previous),
-            }
-        }
-        self.read_each(rest, &mut previous);
-    }
-
-    /// Any bytes, after one of which `previous` is known.
-    fn read_each(&mut self, bytes: &[u8], previous: &mut u8) {
-        for byte in bytes {
-            let fact = FACTS[usize::from(*byte)];
-            self.counts[usize::from(fact & CLASS_BITS)] += 1;
-            let begun = fact & !*previous;
+        let mut take = |count: &mut [u32; 32], byte: u8| {
+            let fact = FACTS[usize::from(byte)];
+            count[usize::from(fact & CLASS_BITS)] += 1;
+            let begun = fact & !previous;
             self.n_words += u32::from(begun & WORDLIKE) / u32::from(WORDLIKE);
             self.n_numbers += u32::from(begun & DIGIT) / u32::from(DIGIT);
-            *previous = fact;
-        }
-    }
-
-    /// Sixteen bytes of ASCII: a bit for each that is of a class.
-    fn read_ascii(&mut self, chunk: &[u8; 16], previous: &mut u8) {
-        let of = |first, last| within(chunk, 0, first, last);
-        let (lower, upper, digit) = (of(b'a', b'z'), of(b'A', b'Z'), of(b'0', b'9'));
-        let newline = of(b'\n', b'\n') | of(b'\r', b'\r');
-        let space = of(b' ', b' ') | of(b'\t', b'\t');
-        let words = lower | upper | digit;
-        let punct = of(b'!', b'~') & !words;
-        let code = CODE_PUNCT
-            .iter()
-            .fold(0, |bits, (first, last)| bits | of(*first, *last));
-        for (class, bits) in [
-            (Class::Lower, lower),
-            (Class::Upper, upper),
-            (Class::Digit, digit),
-            (Class::Space, space),
-            (Class::Newline, newline),
-            (Class::CodePunct, code),
-            (Class::Punct, punct & !code),
-            (Class::Control, 0xffff & !(words | newline | space | punct)),
-        ] {
-            self.counts[class as usize] += bits.count_ones();
-        }
-        let begun = |bits: u32, before: u8| {
-            (bits & !(bits << 1 | u32::from(*previous & before != 0))).count_ones()
+            previous = fact;
         };
-        self.n_words += begun(words, WORDLIKE);
-        self.n_numbers += begun(digit, DIGIT);
-        *previous = FACTS[usize::from(chunk[15])];
+        let (fours, rest) = bytes.split_at(bytes.len() & !3);
+        for four in fours.chunks_exact(4) {
+            for (count, byte) in counts.iter_mut().zip(four) {
+                take(count, *byte);
+            }
+        }
+        rest.iter().for_each(|byte| take(&mut counts[0], *byte));
+        for (class, sum) in self.counts.iter_mut().enumerate() {
+            *sum += counts.iter().map(|count| count[class]).sum::<u32>();
+        }
     }
 
     pub(crate) fn count(&self, class: Class) -> u32 {
