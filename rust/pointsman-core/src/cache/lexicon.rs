@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
+use super::characters::is_unspaced;
 use super::kind::Kind;
 use super::stem::stem;
 
@@ -90,6 +91,9 @@ impl Hasher for Identity {
 /// Words of 64 bits in the filter: 8 KB, a tenth filled.
 const FILTER_WORDS: usize = 1024;
 
+/// Most characters of a listed word that is looked for in a run without spaces.
+pub(crate) const MOST_UNSPACED: usize = 8;
+
 type Table<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
 
 /// The word lists of all languages.
@@ -98,6 +102,8 @@ pub(crate) struct Lexicon {
     filter: Box<[u64; FILTER_WORDS]>,
     tables: Vec<Table<Entry>>,
     markers: Table<u16>,
+    /// Of each character of the basic plane, the characters of the longest word that it begins, of those without spaces.
+    unspaced: Box<[u8]>,
     opposites: HashSet<(u64, u64)>,
     /// Keys of what may be left out somewhere.
     optional: HashSet<u64, BuildHasherDefault<Identity>>,
@@ -120,8 +126,8 @@ pub(crate) fn word_hash(word: &str) -> u64 {
 fn hash_bytes(bytes: &[u8]) -> u64 {
     let n = bytes.len();
     let mut hash = n as u64 ^ 0xA076_1D64_78BD_642F;
-    for chunk in bytes.chunks_exact(8) {
-        hash = fold(hash ^ eight(chunk), 0xE703_7ED1_A0B4_28DB);
+    for chunk in bytes.chunks_exact(8).filter_map(<[u8]>::first_chunk) {
+        hash = fold(hash ^ u64::from_le_bytes(*chunk), 0xE703_7ED1_A0B4_28DB);
     }
     fold(hash ^ tail(bytes), 0x8EBC_6AF0_9C88_C6E3)
 }
@@ -135,14 +141,12 @@ fn tail(bytes: &[u8]) -> u64 {
         let (low, high) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
         return u64::from(low) | u64::from(high) << 32;
     }
-    eight(bytes)
-}
-
-fn eight(chunk: &[u8]) -> u64 {
-    chunk
-        .iter()
-        .rev()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    match *bytes {
+        [a, b, c] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
+        [a, b] => u64::from(a) | u64::from(b) << 8,
+        [a] => u64::from(a),
+        _ => 0,
+    }
 }
 
 /// Both halves of the product, folded.
@@ -169,6 +173,7 @@ impl Lexicon {
             filter: Box::new([0; FILTER_WORDS]),
             tables: Vec::new(),
             markers: Table::default(),
+            unspaced: vec![0; 1 << 16].into(),
             opposites: HashSet::new(),
             optional: HashSet::default(),
             optional_filter: Box::new([0; FILTER_WORDS]),
@@ -211,6 +216,7 @@ impl Lexicon {
             let kind = Kind::named(class).unwrap_or(Kind::Word);
             for set in sets {
                 let key = add(table, TONGUES[tongue], kind, set);
+                set.split('=').for_each(|word| self.measure(word));
                 if kind.may_lack() {
                     self.optional.insert(key);
                     self.optional_filter[filter_word(key)] |= 1 << (key & 63);
@@ -226,6 +232,19 @@ impl Lexicon {
         for word in set.split('=').filter(|word| !word.contains('_')) {
             *self.markers.entry(word_hash(word)).or_default() |= 1 << tongue;
         }
+    }
+
+    fn measure(&mut self, word: &str) {
+        let first = word.chars().next().filter(|c| is_unspaced(*c));
+        if let Some(longest) = first.and_then(|c| self.unspaced.get_mut(c as usize)) {
+            *longest = (*longest).max(word.chars().count().min(MOST_UNSPACED) as u8);
+        }
+    }
+
+    /// The most characters of a listed word that begins with this character of a script without spaces.
+    pub(crate) fn longest_unspaced(&self, first: char) -> usize {
+        let longest = self.unspaced.get(first as usize);
+        longest.map_or(MOST_UNSPACED, |longest| usize::from(*longest))
     }
 
     fn oppose(&mut self, table: &Table<Entry>, tongue: Tongue, pairs: &str) {

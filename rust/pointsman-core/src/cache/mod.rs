@@ -10,8 +10,10 @@
 
 mod audit;
 mod canonical;
+mod characters;
 mod entry;
 mod evict;
+mod folding;
 mod frame;
 mod guard;
 mod hashes;

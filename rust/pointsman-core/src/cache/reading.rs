@@ -4,7 +4,9 @@ use super::canonical::{canonical, content, unordered};
 use super::kind::{
     GERUND, Item, JOINED, Kind, LED, LED_BY_FOR, LED_BY_OF, POSSESSIVE, SOFT, TOWARD,
 };
-use super::lexicon::{Entry, Lexicon, Tongue, join_hash, lexicon, stem_key, word_hash};
+use super::lexicon::{
+    Entry, Lexicon, MOST_UNSPACED, Tongue, join_hash, lexicon, stem_key, word_hash,
+};
 use super::normalise::normalise;
 use super::tongue::tongue_of;
 use super::words::{RawWord, Shape, split};
@@ -165,7 +167,7 @@ impl<'a> Itemiser<'a> {
 
     /// Takes the longest phrase that begins here; returns its words.
     fn take(&mut self, at: usize) -> usize {
-        let word = self.words[at];
+        let word = &self.words[at];
         match word.shape {
             Shape::Span if word.is_quoted => self.push(word.hash, word.hash, Kind::Code),
             Shape::Span => self.listed_or(word, Kind::Code),
@@ -179,16 +181,17 @@ impl<'a> Itemiser<'a> {
     }
 
     fn letters(&mut self, at: usize) -> usize {
-        let word = self.words[at];
-        let entry = self.lexicon.get(self.tongue, word.hash);
+        let word = &self.words[at];
+        let lexicon = self.lexicon;
+        let entry = lexicon.get(self.tongue, word.hash);
         if let Some((entry, n_words)) = entry.and_then(|entry| self.phrase(at, entry)) {
             self.known(word.hash, &entry);
             return n_words;
         }
-        if word.text.contains('\'') {
+        if word.is_contracted {
             self.apostrophe(word.text);
         } else {
-            self.single(word.text, word.hash);
+            self.single_of(word.text, word.hash, entry);
         }
         1
     }
@@ -212,6 +215,11 @@ impl<'a> Itemiser<'a> {
     }
 
     fn single(&mut self, text: &str, hash: u64) {
+        self.single_of(text, hash, self.lexicon.get(self.tongue, hash));
+    }
+
+    /// A word by itself, and what the lexicon has of it.
+    fn single_of(&mut self, text: &str, hash: u64, entry: Option<&Entry>) {
         if self.tongue == Tongue::En {
             self.flags |= if text.len() > 5 && text.ends_with("ing") {
                 GERUND
@@ -220,10 +228,7 @@ impl<'a> Itemiser<'a> {
             };
         }
         let lexicon = self.lexicon;
-        let known = lexicon
-            .get(self.tongue, hash)
-            .filter(|entry| entry.kind.is_some());
-        if let Some(entry) = known {
+        if let Some(entry) = entry.filter(|entry| entry.kind.is_some()) {
             return self.known(hash, entry);
         }
         let key = stem_key(self.tongue, text, hash);
@@ -343,7 +348,7 @@ impl<'a> Itemiser<'a> {
         self.push(known.unwrap_or(key), word_hash(text), Kind::Number);
     }
 
-    fn listed_or(&mut self, word: RawWord, kind: Kind) {
+    fn listed_or(&mut self, word: &RawWord, kind: Kind) {
         match self
             .lexicon
             .get(self.tongue, word.hash)
@@ -356,14 +361,16 @@ impl<'a> Itemiser<'a> {
 
     /// Longest match over a run without spaces; a character that begins no entry is its own item.
     fn unspaced(&mut self, text: &str) {
-        const MOST_CHARS: usize = 8;
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let ends = rest
-                .char_indices()
-                .map(|(at, c)| at + c.len_utf8())
-                .take(MOST_CHARS);
-            let ends: Vec<usize> = ends.collect();
+            let mut ends = [0; MOST_UNSPACED];
+            let n = self.lexicon.longest_unspaced(first);
+            let places = rest.char_indices().map(|(at, c)| at + c.len_utf8());
+            let n = places
+                .zip(&mut ends[..n])
+                .map(|(end, place)| *place = end)
+                .count();
+            let ends = &ends[..n];
             let found = ends.iter().rev().find_map(|end| {
                 let entry = self.lexicon.get(self.tongue, word_hash(&rest[..*end]));
                 entry
@@ -384,6 +391,9 @@ impl<'a> Itemiser<'a> {
 
 /// "1,000" as "1000"; `None` if nothing changes.
 fn plain_number(text: &str) -> Option<String> {
+    if !text.bytes().any(|byte| byte == b',') {
+        return None;
+    }
     let groups: Vec<&str> = text.split(',').collect();
     let are_thousands = groups.len() > 1
         && groups[1..]

@@ -1,6 +1,6 @@
 //! Which language a text is in, by its function words and its script; only good enough to choose a word list.
 
-use super::lexicon::{TONGUES, Tongue, lexicon};
+use super::lexicon::{TONGUES, Tongue, lexicon, word_hash};
 use super::words::{RawWord, Shape};
 
 /// Words looked at.
@@ -17,15 +17,14 @@ pub(crate) fn tongue_of(words: &[RawWord]) -> Tongue {
             tongue
         };
     }
-    let mut counts = [0u32; TONGUES.len()];
+    let (lexicon, mut counts) = (lexicon(), [0u32; TONGUES.len()]);
     for word in words.iter().take(MOST_LOOKED_AT) {
-        let head = word.text.split('\'').next().unwrap_or(word.text);
-        let hash = if head.len() == word.text.len() {
-            word.hash
+        let hash = if word.is_contracted {
+            word_hash(word.text.split('\'').next().unwrap_or(word.text))
         } else {
-            super::lexicon::word_hash(head)
+            word.hash
         };
-        let mut marks = lexicon().marks(hash);
+        let mut marks = lexicon.marks(hash);
         while marks != 0 {
             counts[marks.trailing_zeros() as usize] += 1;
             marks &= marks - 1;
@@ -41,7 +40,7 @@ pub(crate) fn tongue_of(words: &[RawWord]) -> Tongue {
 }
 
 fn by_script(word: &RawWord) -> Option<Tongue> {
-    let first = word.text.chars().next()?;
+    let first = word.text.chars().next().filter(|c| !c.is_ascii())?;
     match first {
         '\u{30a0}'..='\u{30ff}' => Some(Tongue::Ja),
         _ if word.shape == Shape::Unspaced => Some(Tongue::Zh),

@@ -1,5 +1,6 @@
 //! The words of a normalised text: runs of letters, numbers, symbols, quoted and code spans.
 
+use super::characters::{WORD, char_at, is, is_unspaced};
 use super::lexicon::word_hash;
 
 /// What a raw word is made of.
@@ -22,6 +23,8 @@ pub(crate) struct RawWord<'a> {
     pub(crate) hash: u64,
     pub(crate) shape: Shape,
     pub(crate) is_quoted: bool,
+    /// Holds an apostrophe.
+    pub(crate) is_contracted: bool,
     /// Ends a sentence or a clause: no phrase goes beyond it.
     pub(crate) ends_clause: bool,
 }
@@ -31,7 +34,7 @@ pub(crate) const MOST_WORDS: usize = 1024;
 
 /// The words of a text in order, or `None` if it has too many.
 pub(crate) fn split(text: &str) -> Option<Vec<RawWord<'_>>> {
-    let mut words = Vec::with_capacity(text.len() / 5 + 4);
+    let mut words = Vec::with_capacity(text.len() / 4 + 4);
     let bytes = text.as_bytes();
     let mut at = 0;
     let mut quote_end = 0;
@@ -40,6 +43,11 @@ pub(crate) fn split(text: &str) -> Option<Vec<RawWord<'_>>> {
             return None;
         }
         let byte = bytes[at];
+        if let Some(end) = plain_end(bytes, at) {
+            push_plain(&mut words, &text[at..end], Shape::Letters, at < quote_end);
+            at = end;
+            continue;
+        }
         match byte {
             b' ' | b'\n' | b'\t' | b'\r' => at += 1,
             b'`' => at += push_code(&text[at..], &mut words),
@@ -56,12 +64,36 @@ pub(crate) fn split(text: &str) -> Option<Vec<RawWord<'_>>> {
     Some(words)
 }
 
+/// Where the word of ASCII letters that begins here ends; `None` if none does or it may go on behind them.
+#[inline]
+fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if !bytes[at].is_ascii_alphabetic() {
+        return None;
+    }
+    let mut end = at + 1;
+    while bytes.get(end).is_some_and(|byte| is_ascii_word(*byte)) {
+        end += 1;
+    }
+    let goes_on = |byte: &u8| matches!(byte, b'\'' | b'.' | b'@' | b':' | b'+' | b'#' | 0x80..);
+    (!bytes.get(end).is_some_and(goes_on)).then_some(end)
+}
+
 fn push<'a>(words: &mut Vec<RawWord<'a>>, text: &'a str, shape: Shape, is_quoted: bool) {
+    push_plain(words, text, shape, is_quoted);
+    if let Some(word) = words.last_mut() {
+        word.is_contracted = text.bytes().any(|byte| byte == b'\'');
+    }
+}
+
+/// [`push`] of what holds no apostrophe.
+#[inline]
+fn push_plain<'a>(words: &mut Vec<RawWord<'a>>, text: &'a str, shape: Shape, is_quoted: bool) {
     words.push(RawWord {
         text,
         hash: word_hash(text),
         shape,
         is_quoted,
+        is_contracted: false,
         ends_clause: false,
     });
 }
@@ -96,7 +128,7 @@ fn push_run<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) ->
     let is_silent = matches!(first, b'\'' | b'[' | b']' | b'_' | b'{' | b'}');
     let may_be_silent = matches!(first, b'-' | b'(' | b')');
     if !is_silent && (!may_be_silent || is_operator(rest, words)) {
-        push(words, &rest[..1], Shape::Symbol, is_quoted);
+        push_plain(words, &rest[..1], Shape::Symbol, is_quoted);
     }
     1
 }
@@ -132,9 +164,9 @@ fn push_number<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>)
         .iter()
         .take_while(|byte| byte.is_ascii_alphanumeric())
         .count();
-    push(words, &rest[..end], Shape::Number, is_quoted);
+    push_plain(words, &rest[..end], Shape::Number, is_quoted);
     if tail > 0 {
-        push(words, &rest[end..end + tail], Shape::Letters, is_quoted);
+        push_plain(words, &rest[end..end + tail], Shape::Letters, is_quoted);
     }
     end + tail
 }
@@ -166,8 +198,9 @@ fn letters_end(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let mut end = 0;
     loop {
-        let run = bytes[end..].iter().position(|byte| !is_ascii_word(*byte));
-        end += run.unwrap_or(bytes.len() - end);
+        while bytes.get(end).is_some_and(|byte| is_ascii_word(*byte)) {
+            end += 1;
+        }
         let Some(byte) = bytes.get(end) else {
             return end;
         };
@@ -179,8 +212,8 @@ fn letters_end(rest: &str) -> usize {
         if byte.is_ascii() {
             return end;
         }
-        let c = rest[end..].chars().next().unwrap_or(' ');
-        if is_unspaced(c) || !is_word_char(c) {
+        let c = char_at(rest, end);
+        if !is(WORD, c) {
             return end;
         }
         end += c.len_utf8();
@@ -242,15 +275,4 @@ fn push_other<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) 
         push(words, &rest[..c.len_utf8()], Shape::Symbol, is_quoted);
     }
     c.len_utf8()
-}
-
-fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}' | '\u{3041}'..='\u{309f}' | '\u{20000}'..='\u{2ffff}')
-}
-
-fn is_word_char(c: char) -> bool {
-    c.is_alphanumeric()
-        || matches!(c, '\u{900}'..='\u{97f}' | '\u{64b}'..='\u{65f}' | '\u{300}'..='\u{36f}' | 'ー')
-        || unicode_general_category::get_general_category(c)
-            == unicode_general_category::GeneralCategory::NonspacingMark
 }
