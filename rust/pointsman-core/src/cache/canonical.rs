@@ -48,7 +48,8 @@ pub(crate) fn content(items: &[Item]) -> u64 {
 ///
 /// The sides are all that stands between "difference" and "and", and as many items behind it, to the end or a preposition.
 pub(crate) fn unordered(items: &[Item]) -> Option<Vec<Item>> {
-    let start = items.iter().position(|item| item.key == difference())? + 1;
+    let difference = difference();
+    let start = items.iter().position(|item| item.key == difference)? + 1;
     let joint = start + items[start..].iter().position(|item| item.has(JOINED))?;
     let is_end = |item: &Item| item.has(LED | LED_BY_OF) || item.kind == Kind::Relation;
     let end = items[joint..].iter().position(is_end);

@@ -1,6 +1,7 @@
 //! The fold of a text: lower case and single spaces.
 
 use super::characters::{LOWER, char_at, is};
+use crate::bytes::alphanumeric_end;
 
 /// Words that are another word in capitals ("what is IT", "the US"); kept as written unless all is in capitals.
 const SHOUTED: &[&str] = &["AIDS", "IT", "US", "WHO"];
@@ -69,7 +70,8 @@ impl<'a> Folding<'a> {
         let bytes = self.text.as_bytes();
         while let Some(byte) = bytes.get(self.at) {
             match class(*byte) {
-                Class::Plain => self.at += 1,
+                // What begins a word of [`SHOUTED`] says so only behind white space or a mark.
+                Class::Plain => self.at = alphanumeric_end(bytes, self.at + 1),
                 Class::Space => self.space(),
                 Class::Shout => self.shout(),
                 Class::Mark => self.mark(),

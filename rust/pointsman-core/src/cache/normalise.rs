@@ -10,6 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use super::characters::{COMPOSED, ONE_FORM, beyond_ascii, char_at, is_seen, kinds, one_form};
 use super::folding::fold;
 use super::politeness::strip_edges;
+use crate::simd::within;
 
 /// The normalised form of a text.
 pub(crate) fn normalise(text: &str) -> String {
@@ -32,22 +33,49 @@ pub(crate) fn normalise(text: &str) -> String {
 
 /// Whether case and white space may matter everywhere: pasted code, tables, indented text.
 fn looks_like_code(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut pairs = bytes.iter().zip(bytes.iter().skip(1));
-    pairs.any(|(first, second)| OPENS_MARK[usize::from(*first)] && is_code_mark([*first, *second]))
+    let mut blocks = text.as_bytes().chunks_exact(16);
+    let mut before = Ends::default();
+    let is_mark = blocks
+        .by_ref()
+        .filter_map(<[u8]>::first_chunk)
+        .any(|block| before.joins(block));
+    let mut last = [0; 16];
+    last[..blocks.remainder().len()].copy_from_slice(blocks.remainder());
+    is_mark || before.joins(&last)
 }
 
-/// Bytes that can begin a mark of code.
-static OPENS_MARK: [bool; 256] = {
-    let mut table = [false; 256];
-    let bytes = b"\n});=-</:&|$#!+([{";
-    let mut at = 0;
-    while at < bytes.len() {
-        table[bytes[at] as usize] = true;
-        at += 1;
+/// How the bytes end that stand before sixteen others.
+#[derive(Default)]
+struct Ends {
+    byte: u8,
+    is_sign: u32,
+    is_line: u32,
+}
+
+impl Ends {
+    /// Whether a mark of code ends in these bytes. Few pairs can be one: two signs, or a new line and what indents.
+    #[inline]
+    fn joins(&mut self, block: &[u8; 16]) -> bool {
+        let signs = within(block, 0, b'!', b'/')
+            | within(block, 0, b':', b'>')
+            | within(block, 0, b'[', b'[')
+            | within(block, 0, b']', b']')
+            | within(block, 0, b'{', b'}');
+        let lines = within(block, 0, b'\n', b'\n');
+        let indents = within(block, 0, b' ', b' ') | within(block, 0, b'\t', b'\t');
+        let mut seconds =
+            (signs << 1 | self.is_sign) & signs | (lines << 1 | self.is_line) & indents;
+        let mut is_mark = false;
+        while seconds != 0 && !is_mark {
+            let at = seconds.trailing_zeros() as usize;
+            let first = at.checked_sub(1).map_or(self.byte, |at| block[at]);
+            is_mark = is_code_mark([first, block[at]]);
+            seconds &= seconds - 1;
+        }
+        (self.byte, self.is_sign, self.is_line) = (block[15], signs >> 15, lines >> 15);
+        is_mark
     }
-    table
-};
+}
 
 fn is_code_mark(pair: [u8; 2]) -> bool {
     matches!(
@@ -133,6 +161,17 @@ mod tests {
             text in "([a-zA-Z ]{0,9}[éÉЯя法İßǅ\u{a0}\u{2028}\u{3000}’“。？ー\u{301}\u{323}\u{200b}\u{1100}\u{1161}\u{fb1d}Å-]{1,2}){0,9}"
         ) {
             prop_assert_eq!(compose(&text), composed(&text));
+        }
+    }
+
+    #[test]
+    fn marks_of_code_are_found_wherever_they_stand() {
+        let signs = b"\n\t });=-></:&|$#!+([{].,?";
+        for (a, b) in signs.iter().flat_map(|a| signs.map(|b| (*a, b))) {
+            for n in 0..34 {
+                let text = "x".repeat(n) + str::from_utf8(&[a, b]).unwrap() + "y";
+                assert_eq!(looks_like_code(&text), is_code_mark([a, b]), "{text:?}");
+            }
         }
     }
 

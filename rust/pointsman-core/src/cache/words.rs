@@ -2,6 +2,7 @@
 
 use super::characters::{WORD, char_at, is, is_unspaced};
 use super::lexicon::word_hash;
+use crate::bytes::alphanumeric_end;
 
 /// What a raw word is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,38 +44,43 @@ pub(crate) fn split(text: &str) -> Option<Vec<RawWord<'_>>> {
             return None;
         }
         let byte = bytes[at];
-        if let Some(end) = plain_end(bytes, at) {
-            push_plain(&mut words, &text[at..end], Shape::Letters, at < quote_end);
-            at = end;
-            continue;
-        }
-        match byte {
-            b' ' | b'\n' | b'\t' | b'\r' => at += 1,
-            b'`' => at += push_code(&text[at..], &mut words),
-            b'"' => {
-                if at >= quote_end {
-                    let end = text[at + 1..].find('"');
-                    quote_end = end.map_or(quote_end, |end| at + 1 + end);
+        let is_quoted = at < quote_end;
+        match CLASSES[usize::from(byte)] {
+            Class::Space | Class::Silent => at += 1,
+            Class::Letter => match plain_end(bytes, at) {
+                Some(end) => {
+                    push_plain(&mut words, &text[at..end], Shape::Letters, is_quoted);
+                    at = end + usize::from(bytes.get(end) == Some(&b' '));
                 }
+                None => at += push_letters(&text[at..], is_quoted, &mut words),
+            },
+            Class::Beyond => at += push_letters(&text[at..], is_quoted, &mut words),
+            Class::Digit => at += push_number(&text[at..], is_quoted, &mut words),
+            Class::Code => at += push_code(&text[at..], &mut words),
+            Class::Quote => {
+                at += 1;
+                let end = text[at..].find('"').filter(|_| !is_quoted);
+                quote_end = end.map_or(quote_end, |end| at + end);
+            }
+            class => {
+                push_sign(&text[at..], class, is_quoted, &mut words);
                 at += 1;
             }
-            _ => at += push_run(&text[at..], at < quote_end, &mut words),
         }
     }
     Some(words)
 }
 
-/// Where the word of ASCII letters that begins here ends; `None` if none does or it may go on behind them.
+/// Where the word that begins with an ASCII letter ends; `None` if it may go on behind letters and digits.
 #[inline]
 fn plain_end(bytes: &[u8], at: usize) -> Option<usize> {
-    if !bytes[at].is_ascii_alphabetic() {
-        return None;
-    }
-    let mut end = at + 1;
-    while bytes.get(end).is_some_and(|byte| is_ascii_word(*byte)) {
-        end += 1;
-    }
-    let goes_on = |byte: &u8| matches!(byte, b'\'' | b'.' | b'@' | b':' | b'+' | b'#' | 0x80..);
+    let end = alphanumeric_end(bytes, at + 1);
+    let goes_on = |byte: &u8| {
+        matches!(
+            byte,
+            b'_' | b'\'' | b'.' | b'@' | b':' | b'+' | b'#' | 0x80..
+        )
+    };
     (!bytes.get(end).is_some_and(goes_on)).then_some(end)
 }
 
@@ -109,28 +115,57 @@ fn push_code<'a>(rest: &'a str, words: &mut Vec<RawWord<'a>>) -> usize {
     end + 2 * mark.len()
 }
 
-/// The word, number or symbol that begins here; returns its bytes.
-fn push_run<'a>(rest: &'a str, is_quoted: bool, words: &mut Vec<RawWord<'a>>) -> usize {
-    let first = rest.as_bytes()[0];
-    if first.is_ascii_digit() {
-        return push_number(rest, is_quoted, words);
+/// What begins with a byte.
+#[derive(Clone, Copy)]
+enum Class {
+    Space,
+    Letter,
+    Digit,
+    Code,
+    Quote,
+    /// Ends a clause, but for `!` behind a term.
+    Break,
+    /// Says nothing.
+    Silent,
+    /// Says something in a formula only.
+    Operator,
+    Symbol,
+    Beyond,
+}
+
+static CLASSES: [Class; 256] = {
+    let mut table = [Class::Symbol; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b' ' | b'\n' | b'\t' | b'\r' => Class::Space,
+            b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+            b'0'..=b'9' => Class::Digit,
+            b'`' => Class::Code,
+            b'"' => Class::Quote,
+            b',' | b'.' | b'?' | b'!' | b';' | b':' => Class::Break,
+            b'\'' | b'[' | b']' | b'_' | b'{' | b'}' => Class::Silent,
+            b'-' | b'(' | b')' => Class::Operator,
+            0x80.. => Class::Beyond,
+            _ => Class::Symbol,
+        };
+        byte += 1;
     }
-    if first.is_ascii_alphabetic() || first >= 0x80 {
-        return push_letters(rest, is_quoted, words);
-    }
-    let is_factorial = first == b'!' && words.last().is_some_and(|word| is_term(word));
-    if !is_factorial && matches!(first, b',' | b'.' | b'?' | b'!' | b';' | b':') {
-        if let Some(last) = words.last_mut() {
-            last.ends_clause = true;
-        }
-        return 1;
-    }
-    let is_silent = matches!(first, b'\'' | b'[' | b']' | b'_' | b'{' | b'}');
-    let may_be_silent = matches!(first, b'-' | b'(' | b')');
-    if !is_silent && (!may_be_silent || is_operator(rest, words)) {
+    table
+};
+
+/// The symbol that stands here, if it says something, or the end of a clause.
+fn push_sign<'a>(rest: &'a str, class: Class, is_quoted: bool, words: &mut Vec<RawWord<'a>>) {
+    let says_something = match class {
+        Class::Break => rest.starts_with('!') && words.last().is_some_and(is_term),
+        Class::Operator => is_operator(rest, words),
+        _ => true,
+    };
+    if says_something {
         push_plain(words, &rest[..1], Shape::Symbol, is_quoted);
+    } else if let (Class::Break, Some(last)) = (class, words.last_mut()) {
+        last.ends_clause = true;
     }
-    1
 }
 
 /// Whether a dash or bracket stands in a formula: a number or a single letter before or behind it.
@@ -139,7 +174,7 @@ fn is_operator(rest: &str, words: &[RawWord]) -> bool {
     let previous = words.last();
     let after = rest.as_bytes().get(2).copied().unwrap_or(b' ');
     next.is_ascii_digit()
-        || (previous.is_some_and(|word| is_term(word))
+        || (previous.is_some_and(is_term)
             && (next.is_ascii_alphabetic() || next == b' ')
             && !after.is_ascii_alphabetic())
 }
