@@ -5,12 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::entry::EntryView;
+use super::entry::{EntryView, Keys};
 use super::hashes::{exact_hash, keys};
 use super::index::{Code, DIM};
 use super::lookup::{Asked, Hit, Layer, Lookup, Miss, MissReason, When};
 use super::posterior::{Alarm, Evidence, Posterior};
 use super::reading::Reading;
+use super::recent::Recent;
 use super::record::Grade;
 use super::settings::{CacheSettings, ttl};
 use super::state::State;
@@ -73,6 +74,7 @@ pub struct Cache {
     pub(super) settings: CacheSettings,
     embedding: &'static Embedding,
     state: RwLock<State>,
+    recent: Recent,
     hits: [AtomicU64; 4],
     misses: [AtomicU64; 6],
     n_dropped_bytes: usize,
@@ -100,6 +102,7 @@ impl Cache {
             settings,
             embedding,
             state: RwLock::new(state),
+            recent: Recent::new(),
             hits: Default::default(),
             misses: Default::default(),
             n_dropped_bytes,
@@ -163,8 +166,10 @@ impl Cache {
             return Lookup::Miss(miss);
         }
         let reading = Reading::new(text);
+        let keys = keys(partition, text, &reading);
+        self.recent.keep(partition, text, keys);
         let asked = Asked {
-            keys: &keys(partition, text, &reading),
+            keys: &keys,
             reading: &reading,
             when,
         };
@@ -219,20 +224,21 @@ impl Cache {
         let now_s = seconds(insertion.now_s)?;
         let ttl_s = ttl(insertion.ttl_s.unwrap_or(self.settings.ttl_s))?;
         let cost_usd = within("cost_usd", insertion.cost_usd, 0.0, 1e6, "give US dollars")?;
-        let reading = Reading::new(insertion.text);
+        let recent = self.recent.keys(partition, insertion.text);
         Ok(New {
             id: 0,
             partition: *partition,
             namespace: insertion.namespace.to_owned(),
             text: insertion.text.into(),
             answer: Arc::from(insertion.answer),
-            keys: keys(partition, insertion.text, &reading),
+            keys: recent.unwrap_or_else(|| read_keys(partition, insertion.text)),
             code: self.code(insertion.text),
             created_s: now_s,
             expires_s: now_s + ttl_s,
             cost_usd: cost_usd as f32,
             evidence: Evidence::default(),
-            is_unservable: unservable(insertion.text).is_some(),
+            // Of those that are no keys are remembered.
+            is_unservable: recent.is_none() && unservable(insertion.text).is_some(),
             n_hits: 0,
         })
     }
@@ -332,6 +338,10 @@ impl From<Miss> for Lookup {
     fn from(miss: Miss) -> Self {
         Self::Miss(miss)
     }
+}
+
+fn read_keys(partition: &[u8; 16], text: &str) -> Keys {
+    keys(partition, text, &Reading::new(text))
 }
 
 fn unservable_miss(text: &str) -> Option<Miss> {

@@ -29,6 +29,7 @@ mod politeness;
 mod posterior;
 mod prior;
 mod reading;
+mod recent;
 mod record;
 mod restore;
 #[cfg(test)]
