@@ -4,6 +4,7 @@
 //! substance lets little through. System prompts count at a lower weight, tool results hardly at all.
 
 mod language;
+mod lesson;
 mod memory;
 mod reading;
 mod themes;
@@ -16,6 +17,8 @@ use crate::request::{Attachment, Request, ResponseFormat};
 use crate::tokens;
 pub use language::Language;
 use language::SCRIPTS;
+#[cfg(test)]
+pub(crate) use lesson::plain_words;
 use memory::Memory;
 use reading::Reading;
 use themes::N_THEME_FEATURES;

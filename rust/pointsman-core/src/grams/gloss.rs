@@ -2,6 +2,7 @@
 
 use super::word::MAX_WORD_BYTES;
 use super::{Kind, bucket, hash};
+use crate::plain_words::Known;
 use crate::stems;
 
 /// Pieces that a gloss has room for.
@@ -16,6 +17,19 @@ pub(crate) struct Gloss<'a> {
     pub(crate) bucket: u16,
     /// The buckets of its pieces.
     pub(crate) pieces: &'a [u16],
+}
+
+impl<'a> Gloss<'a> {
+    /// What is known of a plain word.
+    #[inline]
+    pub(crate) fn of_known(known: &'a Known) -> Self {
+        Self {
+            own: known.own,
+            themes: known.themes,
+            bucket: known.bucket,
+            pieces: known.pieces(),
+        }
+    }
 }
 
 /// A gloss as it is kept.

@@ -9,7 +9,7 @@ mod reader;
 mod word;
 
 use crate::stems::{self, Tally};
-pub(crate) use gloss::{Gloss, KeptGloss};
+pub(crate) use gloss::KeptGloss;
 pub(crate) use reader::Reader;
 
 /// Number of buckets that n-grams are hashed to.
@@ -111,11 +111,11 @@ fn hash(bytes: &[u8]) -> u64 {
 mod tests {
     use super::reader::{HEAD_BYTES, TAIL_BYTES};
     use super::*;
-    use crate::plain_words::PlainWords;
+    use crate::features::plain_words;
 
     fn read(text: &str) -> (Grams, usize) {
         let mut grams = Grams::default();
-        let words = &mut PlainWords::default();
+        let words = &mut plain_words();
         let (n_read, _) = Reader::default().read(&mut grams, words, text, 1.0, Space::Last);
         (grams, n_read)
     }

@@ -154,7 +154,7 @@ impl<'a> Words<'a> {
             } else {
                 self.scan_range(text, at..start, symbol);
             }
-            self.glossed(known.gloss());
+            self.glossed(Gloss::of_known(known));
             (at, symbol) = (end, ' ');
         }
         self.scan_range(text, at..text.len(), symbol);
@@ -380,6 +380,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::features::plain_words;
 
     proptest! {
         #[test]
@@ -387,7 +388,7 @@ mod tests {
             text in "(([a-cZ7]{1,16}|[a-c]{5,9}|\\PC{1,3})[ .,_\\n'é]{0,3}){0,60}", space in prop::sample::select(
                 vec![Space::Last, Space::Before, Space::System])
         ) {
-            let mut plain = PlainWords::default();
+            let mut plain = plain_words();
             plain.begin(&text, space == Space::System);
             let gathered = [Part::NONE, plain.of(text.as_bytes())].map(|part| {
                 let (mut grams, mut reader) = (Grams::default(), Reader::default());

@@ -3,6 +3,8 @@
 //! A cue counts more where instructions stand (the head and the tail of a text), less inside code fences, and
 //! not at all inside boilerplate that agents paste in (`<system-reminder>` blocks).
 
+mod found;
+mod phrase;
 mod search;
 
 use std::sync::LazyLock;
@@ -12,8 +14,9 @@ use crate::bytes;
 use crate::lexicon::{Cue, Edge, N_CUES};
 use crate::plain_words::PlainWords;
 use crate::text::Windows;
+use found::Found;
 pub(crate) use search::Places;
-use search::{Found, Search};
+use search::Search;
 
 /// Bytes at the head that count fully.
 const HEAD_ZONE: usize = 400;
@@ -125,10 +128,11 @@ pub(crate) fn warm_up() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::plain_words;
 
     fn marks(text: &str) -> Marks {
         let windows = Windows::of(text, usize::MAX);
-        Marks::of(&windows, &mut PlainWords::default(), &mut Places::default())
+        Marks::of(&windows, &mut plain_words(), &mut Places::default())
     }
 
     #[test]

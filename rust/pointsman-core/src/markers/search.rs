@@ -8,83 +8,14 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
+use super::found::Found;
+use super::phrase::{Phrase, two_bytes};
 use super::{Pattern, stands_alone};
 use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
 use crate::bytes::{is_word, word_end, word_start};
 use crate::lexicon::{Edge, LEXICON};
 use crate::memo::Memo;
 use crate::plain_words::Part;
-
-/// Where a pattern was found: ordered by its end, then the longer first, then by its place in the lexicon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Found(u64);
-
-impl Found {
-    /// Lengths and numbers of patterns, both below 2^16.
-    const BITS: u32 = 16;
-    const MAX: usize = (1 << Self::BITS) - 1;
-
-    fn new(start: usize, end: usize, pattern: usize) -> Self {
-        let shortness = Self::MAX - (end - start);
-        Self((end as u64) << (2 * Self::BITS) | (shortness << Self::BITS | pattern) as u64)
-    }
-
-    pub(super) fn pattern(self) -> usize {
-        self.0 as usize & Self::MAX
-    }
-
-    pub(super) fn start(self) -> usize {
-        let shortness = (self.0 >> Self::BITS) as usize & Self::MAX;
-        (self.0 >> (2 * Self::BITS)) as usize - (Self::MAX - shortness)
-    }
-}
-
-/// A pattern without the bytes it was looked up by.
-struct Phrase {
-    rest: Rest,
-    /// The first two bytes of the rest, in lower case, and which of them it has.
-    head: u16,
-    has: u16,
-    /// Its number.
-    pattern: u32,
-    /// 1 if it is not ASCII alone, else 0.
-    is_wide: bool,
-}
-
-/// How a phrase goes on, in lower case as far as it is ASCII.
-enum Rest {
-    None,
-    Short(Packed, usize),
-    Long(Box<[u8]>),
-}
-
-impl Rest {
-    fn of(rest: &[u8]) -> Self {
-        match rest.len() {
-            0 => Self::None,
-            n @ 1..=PACKED_LEN => Self::Short(Packed::at(rest, 0, n).to_ascii_lowercase(), n),
-            _ => Self::Long(rest.to_ascii_lowercase().into()),
-        }
-    }
-
-    /// Where it ends if it stands at `at`.
-    #[inline]
-    fn end(&self, bytes: &[u8], at: usize) -> Option<usize> {
-        match self {
-            Self::None => Some(at),
-            Self::Short(rest, n) => {
-                let end = at + n;
-                let is_here =
-                    end <= bytes.len() && Packed::at(bytes, at, *n).to_ascii_lowercase() == *rest;
-                is_here.then_some(end)
-            }
-            Self::Long(rest) => {
-                let here = bytes.get(at..at + rest.len())?;
-                here.eq_ignore_ascii_case(rest).then_some(at + rest.len())
-            }
-        }
-    }
-}
 
 /// The lexicon, ready to be searched for.
 pub(super) struct Search {
@@ -188,13 +119,7 @@ impl Search {
             self.nexts.push(0);
         }
         self.nexts[usize::from(place)] |= text.get(n).map_or(u64::MAX, |next| next_bit(*next));
-        self.phrases[usize::from(place)].push(Phrase {
-            rest: Rest::of(&text[n..]),
-            head: two_bytes(text, n),
-            has: [0, 0xff, 0xffff][(text.len() - n).min(2)],
-            pattern: number as u32,
-            is_wide: !text.is_ascii(),
-        });
+        self.phrases[usize::from(place)].push(Phrase::new(text, n, number));
     }
 
     /// Marks two bytes, in either case, as a pair that patterns begin with.
@@ -401,10 +326,7 @@ impl Search {
     ) {
         let next = two_bytes(bytes, start + n);
         for phrase in phrases {
-            if next & phrase.has != phrase.head {
-                continue;
-            }
-            if let Some(end) = phrase.rest.end(bytes, start + n) {
+            if let Some(end) = phrase.end(bytes, start + n, next) {
                 let found = &mut found[usize::from(phrase.is_wide)];
                 self.push(phrase.pattern as usize, bytes, start..end, found);
             }
@@ -418,13 +340,6 @@ impl Search {
             found.push(Found::new(place.start, place.end, number));
         }
     }
-}
-
-/// The two bytes from `at` on, in lower case; zeros behind the end.
-#[inline]
-fn two_bytes(bytes: &[u8], at: usize) -> u16 {
-    let byte = |at: usize| bytes.get(at).map_or(0, u8::to_ascii_lowercase);
-    u16::from_le_bytes([byte(at), byte(at + 1)])
 }
 
 /// The bit of a byte, the same in both cases: its lower six, with bit 5 set for letters.
@@ -494,7 +409,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plain_words::PlainWords;
+    use crate::features::plain_words;
 
     /// Every place by one automaton over all patterns, in the order it finds them.
     fn by_automaton(search: &Search, bytes: &[u8], is_ascii: bool) -> Vec<Found> {
@@ -524,7 +439,7 @@ mod tests {
                 text.push_str(joints[joint]);
             }
             let bytes = text.as_bytes();
-            let mut words = PlainWords::default();
+            let mut words = plain_words();
             for part in [Part::NONE, words.of(bytes)] {
                 let [ascii, wide] = search.find(bytes, part, &mut Places::default());
                 prop_assert_eq!(ascii, by_automaton(&search, bytes, true));

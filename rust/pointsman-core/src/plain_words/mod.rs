@@ -9,29 +9,27 @@ mod cut;
 use std::ops::Range;
 
 use crate::byte_map::Packed;
-use crate::embed::Embedding;
-use crate::grams::{Gloss, KeptGloss};
 use crate::memo::Memo;
-use crate::{markers, tokens};
 use cut::Kinds;
 
 /// What the bytes of a plain word tell: one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct Known {
-    own: u64,
-    themes: u32,
+    /// The hash of the word, its themes and the bucket it is hashed to as a whole.
+    pub(crate) own: u64,
+    pub(crate) themes: u32,
+    pub(crate) bucket: u16,
     /// Where the lexicon's phrases stand that it begins.
     pub(crate) places: [u16; 2],
     /// Where in it and around it two bytes stand that a phrase may begin with.
     pub(crate) pairs: u16,
     /// Its `o200k_base` tokens with a space before it.
     pub(crate) n_tokens: u8,
-    n_pieces: u8,
-    n_ids: u8,
-    bucket: u16,
-    pieces: [u16; MAX_PIECES],
-    ids: [u16; MAX_IDS],
+    pub(crate) n_pieces: u8,
+    pub(crate) n_ids: u8,
+    pub(crate) pieces: [u16; MAX_PIECES],
+    pub(crate) ids: [u16; MAX_IDS],
 }
 
 /// All pieces that a word of so many bytes is cut to by the n-grams, and most that it is by the embedding.
@@ -39,50 +37,29 @@ const MAX_PIECES: usize = 14;
 const MAX_IDS: usize = 6;
 
 impl Known {
-    /// `None` of a word with more pieces than there is room for.
-    #[inline(never)]
-    fn of(embedding: &Embedding, word: Packed, n: usize, is_operator: bool) -> Option<Self> {
-        let gloss = KeptGloss::of(&word.folded().bytes()[..n], is_operator)?;
-        let gloss = gloss.view();
-        let mut pieces = [0; MAX_PIECES];
-        pieces
-            .get_mut(..gloss.pieces.len())?
-            .copy_from_slice(gloss.pieces);
-        let (mut ids, mut n_ids, mut is_whole) = ([0; MAX_IDS], 0, true);
-        embedding.each_id(word, n, |id| {
-            match (ids.get_mut(n_ids), u16::try_from(id)) {
-                (Some(place), Ok(id)) => *place = id,
-                _ => is_whole = false,
-            }
-            n_ids += 1;
-        });
-        let (places, pairs) = markers::places(word, n);
-        is_whole.then(|| Self {
-            own: gloss.own,
-            themes: gloss.themes,
-            places,
-            pairs,
-            n_tokens: tokens::of_word(word, n),
-            n_pieces: gloss.pieces.len() as u8,
-            n_ids: n_ids as u8,
-            bucket: gloss.bucket,
-            pieces,
-            ids,
-        })
+    /// Keeps the buckets of its n-grams' pieces; says whether there is room.
+    pub(crate) fn keep_pieces(&mut self, pieces: &[u16]) -> bool {
+        self.n_pieces = pieces.len() as u8;
+        let room = self.pieces.get_mut(..pieces.len());
+        room.map(|room| room.copy_from_slice(pieces)).is_some()
     }
 
-    /// Its n-grams, as a user's or as an operator's.
-    #[inline]
-    pub(crate) fn gloss(&self) -> Gloss<'_> {
-        Gloss {
-            own: self.own,
-            themes: self.themes,
-            bucket: self.bucket,
-            pieces: &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))],
+    /// Keeps the next of its pieces in the shipped embedding; says whether there is room.
+    pub(crate) fn keep_id(&mut self, id: u32) -> bool {
+        let place = self.ids.get_mut(usize::from(self.n_ids));
+        match (place, u16::try_from(id)) {
+            (Some(place), Ok(id)) => *place = id,
+            _ => return false,
         }
+        self.n_ids += 1;
+        true
     }
 
-    /// Its pieces in the shipped embedding.
+    #[inline]
+    pub(crate) fn pieces(&self) -> &[u16] {
+        &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))]
+    }
+
     #[inline]
     pub(crate) fn ids(&self) -> &[u16] {
         &self.ids[..MAX_IDS.min(usize::from(self.n_ids))]
@@ -94,16 +71,25 @@ impl Default for Known {
         Self {
             own: 0,
             themes: 0,
+            bucket: 0,
             places: [0; 2],
             pairs: 0,
             n_tokens: 0,
             n_pieces: 0,
             n_ids: 0,
-            bucket: 0,
             pieces: [0; MAX_PIECES],
             ids: [0; MAX_IDS],
         }
     }
+}
+
+/// How what a word tells is found: by those that read it, whom this module does not know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lesson {
+    /// Asks for the entries of tables beyond a cache that the lesson of a word of so many bytes will read.
+    pub(crate) prefetch: fn(Packed, usize),
+    /// What a word of so many bytes tells, as a user's or an operator's; `None` if that is too much to be kept.
+    pub(crate) learn: fn(Packed, usize, bool) -> Option<Known>,
 }
 
 /// A plain word where it stands.
@@ -133,12 +119,12 @@ pub(crate) struct PlainWords {
     /// Places of those that are not remembered.
     new: Vec<usize>,
     is_operator: bool,
-    /// The shipped one, if it loads.
-    embedding: Option<&'static Embedding>,
+    lesson: Lesson,
 }
 
-impl Default for PlainWords {
-    fn default() -> Self {
+impl PlainWords {
+    /// Remembers none yet.
+    pub(crate) fn new(lesson: Lesson) -> Self {
         Self {
             known: Memo::new(N_SETS),
             kinds: Kinds::default(),
@@ -147,12 +133,10 @@ impl Default for PlainWords {
             words: Vec::new(),
             new: Vec::new(),
             is_operator: false,
-            embedding: Embedding::builtin().ok(),
+            lesson,
         }
     }
-}
 
-impl PlainWords {
     /// Begins with a text of a user or of an operator, which must live as long as parts of it are asked for.
     pub(crate) fn begin(&mut self, text: &str, is_operator: bool) {
         self.is_operator = is_operator;
@@ -212,8 +196,7 @@ impl PlainWords {
             let known = self.known.get(key(word, self.is_operator)).copied();
             if known.is_none() {
                 self.new.push(self.words.len());
-                tokens::prefetch(word, n as usize);
-                self.embedding.inspect(|embedding| embedding.prefetch(word));
+                (self.lesson.prefetch)(word, n as usize);
             }
             self.words.push(PlainWord {
                 start,
@@ -231,7 +214,7 @@ impl PlainWords {
             let key = key(word, self.is_operator);
             // It may stand in the text twice.
             let known = self.known.get(key).copied().or_else(|| {
-                let known = Known::of(self.embedding?, word, n as usize, self.is_operator)?;
+                let known = (self.lesson.learn)(word, n as usize, self.is_operator)?;
                 self.known.keep(key, known);
                 Some(known)
             });
