@@ -99,7 +99,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "profile" => &["features"],
         "heads" => &["features", "grams", "profile", "simd"],
         "classify" => &["features", "heads", "profile", "request"],
-        "cache" => &["codec", "embed", "learn_error", "logistic", "simd"],
+        "cache" => &["bytes", "codec", "embed", "learn_error", "logistic", "simd"],
         "codec" | "error" | "ope" | "pacer" | "shrink" => &["learn_error"],
         "canary" | "floor" | "prompt_cache" | "sketch" => &["codec", "learn_error"],
         "window" => &["codec", "learn_error", "sketch"],
