@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::features::{Features, N_DENSE};
 use crate::grams::N_BUCKETS;
 use crate::profile::{Complexity, Domain, LatencyClass, Structure};
-use crate::simd;
+use crate::simd::{self, BLOCK, Block, Row};
 
 /// Logits of all axes: complexity, domain, structure, latency, each in the order of its labels.
 pub(crate) const N_LOGITS: usize =
@@ -17,15 +17,18 @@ const N_FLOATS: usize = N_AXES + N_LOGITS * (2 + N_DENSE);
 
 static FILE: &[u8; N_FLOATS * 4 + N_BUCKETS * N_LOGITS] = include_bytes!("../data/axes/heads.bin");
 
-type Row = [f32; N_LOGITS];
+/// Columns of the weights as they are summed: whole vector registers. A softmax sees differences alone, and latency
+/// has but two labels: half the difference of the two stands for the first, its negative for the last.
+const N_COLUMNS: usize = simd::COLUMNS;
+const _: () = assert!(N_COLUMNS + 1 == N_LOGITS && LatencyClass::ALL.len() == 2);
 
 /// The weights; a row a feature.
 struct Heads {
     temperatures: [f32; N_AXES],
-    bias: Row,
-    scale: Row,
-    dense: Vec<Row>,
-    hashed: &'static [u8],
+    bias: [f32; N_COLUMNS],
+    scale: [f32; N_COLUMNS],
+    dense: Vec<Block>,
+    hashed: Vec<[i8; N_COLUMNS]>,
 }
 
 static HEADS: LazyLock<Heads> = LazyLock::new(Heads::load);
@@ -37,104 +40,69 @@ impl Heads {
             .chunks_exact(4)
             .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         let mut next = || floats.next().unwrap_or(0.0);
+        let temperatures = std::array::from_fn(|_| next());
+        let mut row = || std::array::from_fn(|_| next());
+        let (bias, scale) = (row(), row());
+        let dense: Vec<Row> = (0..N_DENSE).map(|_| Row(folded(row()))).collect();
+        let none = Row([0.0; N_COLUMNS]);
         Self {
-            temperatures: std::array::from_fn(|_| next()),
-            bias: std::array::from_fn(|_| next()),
-            scale: std::array::from_fn(|_| next()),
-            dense: (0..N_DENSE)
-                .map(|_| std::array::from_fn(|_| next()))
+            temperatures,
+            bias: folded(bias),
+            dense: (0..N_DENSE.div_ceil(BLOCK))
+                .map(|block| {
+                    std::array::from_fn(|i| dense.get(block * BLOCK + i).copied().unwrap_or(none))
+                })
                 .collect(),
-            hashed,
+            // Both columns have the scale of what one is the negative of.
+            scale: std::array::from_fn(|i| match i {
+                LAST => f32::midpoint(scale[LAST], scale[LAST + 1]),
+                _ => scale[i],
+            }),
+            hashed: simd::rows(hashed).iter().map(folded_bytes).collect(),
         }
     }
 
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
-    fn logits(&self, features: &Features) -> Row {
-        let mut logits = Sums::new(&self.bias);
-        for (value, row) in features.dense().iter().zip(&self.dense) {
-            // Most cues and scripts are absent, and so is a system prompt's embedding.
-            if *value != 0.0 {
-                logits.add(*value, row, |weight| *weight);
+    fn of_grams(&self, features: &Features) -> [f32; N_COLUMNS] {
+        let mut sums = [0.0; N_COLUMNS];
+        let Some(rows) = self.hashed.first_chunk() else {
+            return sums;
+        };
+        for run in features.gram_runs() {
+            let whole = simd::sum_of_chosen(rows, run.buckets, run.factors);
+            for (sum, whole) in sums.iter_mut().zip(whole) {
+                *sum += run.scale * whole as f32;
             }
         }
-        let mut hashed = Sums::new(&[0.0; N_LOGITS]);
-        for (scale, items) in features.gram_spaces() {
-            for (bucket, weight) in items {
-                let row = self.hashed.get(usize::from(*bucket) * N_LOGITS..);
-                if let Some(row) = row.and_then(<[u8]>::first_chunk) {
-                    hashed.add(weight * scale, row, |weight| {
-                        f32::from(i8::from_ne_bytes([*weight]))
-                    });
-                }
-            }
-        }
-        let mut logits = logits.row();
-        for ((logit, sum), scale) in logits.iter_mut().zip(hashed.row()).zip(self.scale) {
-            *logit += sum * scale;
-        }
-        logits
+        sums
     }
 }
 
-/// Sums of weighted rows: sixteen that fill whole vector registers, and the rest.
-struct Sums {
-    wide: [f32; WIDE],
-    rest: [f32; N_LOGITS - WIDE],
+/// Where the column of the last axis stands.
+const LAST: usize = N_COLUMNS - 1;
+
+/// A row of the file with half the difference of the last two columns in their place.
+fn folded(row: [f32; N_LOGITS]) -> [f32; N_COLUMNS] {
+    std::array::from_fn(|i| match i {
+        LAST => 0.5 * (row[LAST] - row[LAST + 1]),
+        _ => row[i],
+    })
 }
 
-const WIDE: usize = 16;
-
-impl Sums {
-    fn new(row: &Row) -> Self {
-        Self {
-            wide: std::array::from_fn(|i| row[i]),
-            rest: std::array::from_fn(|i| row[WIDE + i]),
-        }
-    }
-
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // the sums stay in registers over a whole loop
-    fn add<W>(&mut self, value: f32, row: &[W; N_LOGITS], weight: impl Fn(&W) -> f32) {
-        let (wide, rest) = row.split_at(WIDE);
-        for (sum, one) in self.wide.iter_mut().zip(wide) {
-            *sum += value * weight(one);
-        }
-        for (sum, one) in self.rest.iter_mut().zip(rest) {
-            *sum += value * weight(one);
-        }
-    }
-
-    fn row(&self) -> Row {
-        std::array::from_fn(|i| {
-            if i < WIDE {
-                self.wide[i]
-            } else {
-                self.rest[i - WIDE]
-            }
-        })
-    }
-}
-
-struct Logits<'a> {
-    heads: &'a Heads,
-    features: &'a Features,
-}
-
-impl simd::Kernel for Logits<'_> {
-    type Output = Row;
-
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // what compiles the body anew for AVX2
-    fn run(self) -> Row {
-        self.heads.logits(self.features)
-    }
+/// The same of int8 weights, which differ in the sign alone.
+fn folded_bytes(row: &[i8; N_LOGITS]) -> [i8; N_COLUMNS] {
+    std::array::from_fn(|i| row[i])
 }
 
 /// What the heads say of a request, each axis divided by its temperature: ready for a softmax.
-pub(crate) fn logits(features: &Features) -> Row {
+pub(crate) fn logits(features: &Features) -> [f32; N_LOGITS] {
     let heads = &*HEADS;
-    let mut logits = simd::run(Logits { heads, features });
+    let dense = simd::sum_of_floats(features.dense(), &heads.dense);
+    let hashed = heads.of_grams(features);
+    let column = |i: usize| heads.bias[i] + dense[i] + hashed[i] * heads.scale[i];
+    let mut logits = std::array::from_fn(|i| match i {
+        N_COLUMNS => -column(LAST),
+        _ => column(i),
+    });
     let sizes = [
         Complexity::ALL.len(),
         Domain::ALL.len(),
@@ -159,20 +127,60 @@ pub(crate) fn warm_up() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Conversation, Request};
-    use simd::Kernel;
+    use crate::request::{Conversation, Request, Role};
+
+    fn features(n_sentences: usize) -> Features {
+        let text = "Solve x = 12 y, then say why; ".repeat(n_sentences);
+        let mut conversation = Conversation::new();
+        for (role, text) in [(Role::System, "Be brief."), (Role::User, &text)] {
+            conversation.begin(role);
+            conversation.text(text);
+        }
+        Features::extract(&Request::new(conversation))
+    }
 
     #[test]
-    fn every_machine_gives_the_same_bits() {
+    fn the_columns_of_latency_differ_in_their_sign_alone() {
+        let rows = simd::rows::<N_LOGITS>(&FILE[N_FLOATS * 4..]);
+        let sums = rows
+            .iter()
+            .map(|row| i32::from(row[LAST]) + i32::from(row[LAST + 1]));
+        assert!(
+            sums.into_iter().all(|sum| sum.abs() <= 1),
+            "no more than rounding"
+        );
+    }
+
+    /// Logits as the file says, in f64.
+    fn plainly(features: &Features) -> [f64; N_LOGITS] {
+        let number =
+            |i: usize| f32::from_le_bytes(FILE[4 * i..].first_chunk().copied().unwrap_or_default());
+        let float = |i: usize| f64::from(number(i));
+        let rows = simd::rows::<N_LOGITS>(&FILE[N_FLOATS * 4..]);
+        std::array::from_fn(|k| {
+            let dense = features.dense().iter().zip(2..);
+            let dense = dense.map(|(x, row)| f64::from(*x) * float(N_AXES + row * N_LOGITS + k));
+            let grams = features.grams();
+            let grams = grams.map(|(bucket, x)| f64::from(x) * f64::from(rows[bucket as usize][k]));
+            let axis = [3, 10, 15, 17].iter().filter(|end| k >= **end).count();
+            let scale = float(N_AXES + N_LOGITS + k);
+            (float(N_AXES + k) + dense.sum::<f64>() + scale * grams.sum::<f64>()) / float(axis)
+        })
+    }
+
+    #[test]
+    fn the_logits_are_those_of_the_file() {
         for n_sentences in [0, 1, 7, 150] {
-            let text = "Solve x = 12 y, then say why; ".repeat(n_sentences);
-            let features = &Features::extract(&Request::new(Conversation::user(text)));
-            let logits = || Logits {
-                heads: &HEADS,
-                features,
-            };
-            let bits = |row: Row| row.map(f32::to_bits);
-            assert_eq!(bits(simd::run(logits())), bits(logits().run()));
+            let features = features(n_sentences);
+            let (got, stated) = (logits(&features), plainly(&features));
+            for k in 0..N_LOGITS - 2 {
+                assert!(
+                    (f64::from(got[k]) - stated[k]).abs() < 1e-4,
+                    "{got:?} {stated:?}"
+                );
+            }
+            let gap = f64::from(got[LAST] - got[LAST + 1]);
+            assert!((gap - (stated[LAST] - stated[LAST + 1])).abs() < 1e-4);
         }
     }
 }

@@ -123,7 +123,15 @@ struct Table {
     entries: HashMap<u64, Entry, BuildHasherDefault<Same>>,
     /// Bytes of the shortest that is one word.
     shortest: usize,
+    /// Words that the first or the last of two may be, [`FIRST`] and [`LAST`]: one look at both settles most pairs.
+    of_pairs: Vec<u32>,
 }
+
+/// All themes; the bits above tell that a word may be the first or the last of two that have themes together.
+pub(crate) const ALL: u32 = (1 << N_THEMES) - 1;
+const FIRST: u32 = LAST << 1;
+const LAST: u32 = 1 << 30;
+const OF_PAIRS_BITS: u32 = 12;
 
 impl Table {
     fn get(&self, hash: u64) -> Entry {
@@ -131,6 +139,15 @@ impl Table {
             return Entry::default();
         }
         self.entries.get(&hash).copied().unwrap_or_default()
+    }
+
+    /// Which of two words this may be.
+    fn of_pairs(&self, hash: u64) -> u32 {
+        self.of_pairs[Self::place_of_pairs(hash)]
+    }
+
+    fn place_of_pairs(hash: u64) -> usize {
+        (mix(hash) >> (64 - OF_PAIRS_BITS)) as usize
     }
 
     fn entry(&mut self, hash: u64) -> &mut Entry {
@@ -172,6 +189,7 @@ fn build() -> Table {
         inner: Gate::new(),
         entries: HashMap::default(),
         shortest: usize::MAX,
+        of_pairs: vec![0; 1 << OF_PAIRS_BITS],
     };
     for (bit, stems) in lines() {
         for stem in stems {
@@ -188,8 +206,10 @@ fn add(table: &mut Table, stem: &str, bit: u32) {
     let mut words = bare.split_whitespace().rev();
     let Some(last) = words.next() else { return };
     if let Some(before) = words.next() {
-        let key = pair(hash(before.as_bytes()), hash(last.as_bytes()));
-        table.entry(key).word |= bit;
+        let (first, last) = (hash(before.as_bytes()), hash(last.as_bytes()));
+        table.entry(pair(first, last)).word |= bit;
+        table.of_pairs[Table::place_of_pairs(first)] |= FIRST;
+        table.of_pairs[Table::place_of_pairs(last)] |= LAST;
         return;
     }
     table.shortest = table.shortest.min(last.len());
@@ -207,16 +227,21 @@ fn add(table: &mut Table, stem: &str, bit: u32) {
     }
 }
 
-/// Themes of two words that follow each other, a bit each; told by their hashes.
+/// Whether two words that follow each other may have themes together, as [`themes`] tells of each.
 #[inline]
+pub(crate) fn may_pair(previous: u32, own: u32) -> bool {
+    previous >> 1 & own & LAST != 0
+}
+
+/// Themes of two words that follow each other, a bit each; told by their hashes.
 pub(crate) fn pair_themes(previous: u64, own: u64) -> u32 {
     TABLE.get(pair(previous, own)).word
 }
 
-/// Themes of a lower-case word by itself, a bit each.
-pub(crate) fn themes(word: &[u8]) -> u32 {
+/// Themes of a lower-case word by itself, a bit each, and above [`ALL`] what [`may_pair`] asks; `own` is its hash.
+pub(crate) fn themes(word: &[u8], own: u64) -> u32 {
     let table = &*TABLE;
-    let found = prefixes(table, word, 0, true);
+    let found = prefixes(table, word, 0, true) | table.of_pairs(own);
     if !word.is_ascii() {
         found | inside(table, word)
     } else if word.len() >= MIN_COMPOUND_BYTES {
@@ -311,12 +336,16 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<&'static str> {
-        let mut previous = 0;
+        let (mut previous, mut before) = (0, 0);
         let mut bits = 0;
         for word in text.split(' ') {
             let own = hash(word.as_bytes());
-            bits |= themes(word.as_bytes()) | pair_themes(previous, own);
-            previous = own;
+            let alone = themes(word.as_bytes(), own);
+            bits |= alone;
+            if may_pair(before, alone) {
+                bits |= pair_themes(previous, own);
+            }
+            (previous, before) = (own, alone);
         }
         let is_set = |bit: &usize| bits >> *bit & 1 == 1;
         (0..N_THEMES)
@@ -332,6 +361,22 @@ mod tests {
         for (_, mut stems) in lines() {
             assert!(stems.all(|stem| !stem.trim_matches('=').is_empty()));
         }
+    }
+
+    #[test]
+    fn one_look_at_both_words_misses_no_pair() {
+        let of = |word: &str| themes(word.as_bytes(), hash(word.as_bytes()));
+        let pairs = lines().flat_map(|(_, stems)| stems);
+        let pairs = pairs.filter_map(|stem| stem.trim_matches('=').rsplit_once(' '));
+        let mut n_pairs = 0;
+        for (before, last) in pairs {
+            let first = before.rsplit(' ').next().unwrap();
+            assert!(may_pair(of(first), of(last)), "{before} {last}");
+            n_pairs += 1;
+        }
+        assert!(n_pairs > 100);
+        assert!(!may_pair(of("hello"), of("there")));
+        assert_eq!(of("hello") & ALL, 0);
     }
 
     #[test]

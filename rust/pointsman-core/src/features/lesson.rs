@@ -22,7 +22,6 @@ fn prefetch(word: Packed, n: usize) {
 #[inline(never)]
 fn learn(word: Packed, n: usize, is_operator: bool) -> Option<Known> {
     let gloss = KeptGloss::of(&word.folded().bytes()[..n], is_operator)?;
-    let gloss = gloss.view();
     let (places, pairs) = markers::places(word, n);
     let mut known = Known {
         own: gloss.own,
@@ -33,7 +32,7 @@ fn learn(word: Packed, n: usize, is_operator: bool) -> Option<Known> {
         n_tokens: tokens::of_word(word, n),
         ..Known::default()
     };
-    let mut is_whole = known.keep_pieces(gloss.pieces);
+    let mut is_whole = known.keep_pieces(gloss.pieces());
     let embedding = Embedding::builtin().ok()?;
     embedding.each_id(word, n, |id| is_whole &= known.keep_id(id));
     is_whole.then_some(known)

@@ -11,7 +11,7 @@ mod themes;
 
 use crate::catalog::{Capabilities, Capability};
 use crate::embed::DIM;
-use crate::grams::Grams;
+use crate::grams::{Grams, Run};
 use crate::lexicon::{Cue, N_CUES};
 use crate::request::{Attachment, Request, ResponseFormat};
 use crate::tokens;
@@ -137,9 +137,9 @@ impl Features {
         &self.dense[N_DENSE - 2 * DIM..N_DENSE - DIM]
     }
 
-    /// The same space by space, as [`Grams::spaces`] gives them.
-    pub(crate) fn gram_spaces(&self) -> impl IntoIterator<Item = (f32, &[(u16, f32)])> {
-        self.grams.spaces()
+    /// The same text by text, as [`Grams::runs`] gives them.
+    pub(crate) fn gram_runs(&self) -> impl Iterator<Item = Run<'_>> {
+        self.grams.runs()
     }
 
     /// Buckets of hashed n-grams with their weights, a vector of unit length for each of the last

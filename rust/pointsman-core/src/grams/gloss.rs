@@ -2,44 +2,21 @@
 
 use super::word::MAX_WORD_BYTES;
 use super::{Kind, bucket, hash};
-use crate::plain_words::Known;
 use crate::stems;
 
 /// Pieces that a gloss has room for.
-const MAX_PIECES: usize = 16;
+pub(super) const MAX_PIECES: usize = 16;
 
-/// What is known of a word.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gloss<'a> {
+/// What is kept of a word.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeptGloss {
     pub(crate) own: u64,
+    /// As [`stems::themes`] tells them.
     pub(crate) themes: u32,
     /// The bucket of the word as a whole.
     pub(crate) bucket: u16,
-    /// The buckets of its pieces.
-    pub(crate) pieces: &'a [u16],
-}
-
-impl<'a> Gloss<'a> {
-    /// What is known of a plain word.
-    #[inline]
-    pub(crate) fn of_known(known: &'a Known) -> Self {
-        Self {
-            own: known.own,
-            themes: known.themes,
-            bucket: known.bucket,
-            pieces: known.pieces(),
-        }
-    }
-}
-
-/// A gloss as it is kept.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct KeptGloss {
-    own: u64,
-    themes: u32,
-    bucket: u16,
-    n_pieces: u16,
-    pieces: [u16; MAX_PIECES],
+    pub(super) n_pieces: u16,
+    pub(super) pieces: [u16; MAX_PIECES],
 }
 
 impl KeptGloss {
@@ -55,21 +32,16 @@ impl KeptGloss {
         let own = hash(word);
         (n_pieces <= MAX_PIECES).then(|| Self {
             own,
-            themes: stems::themes(word),
+            themes: stems::themes(word, own),
             bucket: bucket(own, Kind::Word, is_operator),
             n_pieces: n_pieces as u16,
             pieces,
         })
     }
 
-    #[inline]
-    pub(crate) fn view(&self) -> Gloss<'_> {
-        Gloss {
-            own: self.own,
-            themes: self.themes,
-            bucket: self.bucket,
-            pieces: &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))],
-        }
+    /// The buckets of its pieces.
+    pub(crate) fn pieces(&self) -> &[u16] {
+        &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))]
     }
 }
 

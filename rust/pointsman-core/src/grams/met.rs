@@ -30,6 +30,8 @@ impl Met {
     }
 
     /// Whether the bucket was not met before in this space; spaces come one after the other.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // once an n-gram
     pub(super) fn is_new(&mut self, bucket: u16) -> bool {
         let word = &mut self.bits[usize::from(bucket) / 64];
         let bit = 1 << (bucket % 64);

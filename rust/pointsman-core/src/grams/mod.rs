@@ -3,12 +3,17 @@
 //! Words are lower case, digits are all `0`, a run of one symbol is one word. Pieces are what relates forms of a
 //! word, and languages: four bytes of a longer ASCII word; two or three characters where a script has no spaces.
 
+mod gathered;
 mod gloss;
 mod met;
+mod place;
+mod queue;
 mod reader;
 mod word;
+mod words;
 
 use crate::stems::{self, Tally};
+pub(crate) use gathered::{Grams, Run};
 pub(crate) use gloss::KeptGloss;
 pub(crate) use reader::Reader;
 
@@ -26,13 +31,13 @@ enum Kind {
 }
 
 impl Kind {
-    /// How much a word says next to its pieces; chosen so that the many do not drown the few.
-    fn weight(self) -> f32 {
+    /// How much a word says next to its pieces, in fiftieths; chosen so that the many do not drown the few.
+    const fn factor(self) -> u8 {
         match self {
-            Kind::Word | Kind::Lead => 1.0,
-            Kind::Pair => 0.8,
-            Kind::End => 0.6,
-            Kind::Piece => 0.4,
+            Kind::Word | Kind::Lead => 50,
+            Kind::Pair => 40,
+            Kind::End => 30,
+            Kind::Piece => 20,
         }
     }
 }
@@ -48,39 +53,6 @@ pub(crate) enum Space {
 }
 
 const N_SPACES: usize = 3;
-
-/// The n-grams gathered so far, a space apart; a bucket counts once in each.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Grams {
-    items: [Vec<(u16, f32)>; N_SPACES],
-    sums_of_squares: [f32; N_SPACES],
-    /// The greatest weight that a text of each space was read with.
-    weights: [f32; N_SPACES],
-}
-
-impl Grams {
-    /// Buckets with their weights; each space is a vector as long as its weight.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, f32)> {
-        self.spaces().into_iter().flat_map(|(scale, items)| {
-            let scaled = move |(bucket, weight): &(u16, f32)| (u32::from(*bucket), weight * scale);
-            items.iter().map(scaled)
-        })
-    }
-
-    /// The buckets of each space, and what their weights are to be multiplied by.
-    pub(crate) fn spaces(&self) -> [(f32, &[(u16, f32)]); N_SPACES] {
-        std::array::from_fn(|space| (self.scale(space), &self.items[space][..]))
-    }
-
-    fn scale(&self, space: usize) -> f32 {
-        let length = self.sums_of_squares[space].sqrt();
-        if length > 0.0 {
-            self.weights[space].min(1.0) / length
-        } else {
-            0.0
-        }
-    }
-}
 
 /// The bucket of an n-gram, hashed as a user's or as an operator's.
 #[inline(always)]

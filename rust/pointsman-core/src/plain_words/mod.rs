@@ -56,11 +56,6 @@ impl Known {
     }
 
     #[inline]
-    pub(crate) fn pieces(&self) -> &[u16] {
-        &self.pieces[..MAX_PIECES.min(usize::from(self.n_pieces))]
-    }
-
-    #[inline]
     pub(crate) fn ids(&self) -> &[u16] {
         &self.ids[..MAX_IDS.min(usize::from(self.n_ids))]
     }
