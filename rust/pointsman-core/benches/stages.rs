@@ -75,22 +75,12 @@ fn measured(router: &Router, texts: &[String]) {
         let request = Request::new(Conversation::user(text.as_str()));
         let verdict = router.decide(black_box(&request), NOW_S, seed);
         if let Some(decision) = verdict.as_ref().ok().and_then(|verdict| verdict.decision()) {
-            if std::env::var_os("JSON").is_some() {
-                black_box(decision.to_json(None));
-            }
+            black_box(decision.to_json(None));
         }
     }
 }
 
 fn prompts(n_bytes: usize, n_prompts: u64) -> Vec<String> {
-    if let Ok(path) = std::env::var("REAL") {
-        let all = std::fs::read_to_string(path).unwrap();
-        return all
-            .split('\0')
-            .map(str::to_owned)
-            .take(n_prompts as usize)
-            .collect();
-    }
     (0..n_prompts)
         .map(|seed| prompt(n_bytes, seed + n_bytes as u64))
         .collect()
@@ -112,14 +102,6 @@ fn median_us(router: &Router, texts: &[String]) -> f64 {
 fn main() {
     let router = Router::new(Arc::new(catalog())).unwrap_or_else(|error| panic!("{error}"));
     warm_up(&router);
-    if let Ok(n) = std::env::var("LOOP") {
-        let texts = prompts(1024, 4000);
-        for _ in 0..n.parse::<u32>().unwrap() {
-            let (before, _) = (median_us(&router, &texts), 0);
-            eprintln!("{before:.2} us");
-        }
-        return;
-    }
     let numbers: Vec<u64> = std::env::args()
         .filter_map(|word| word.parse().ok())
         .collect();
