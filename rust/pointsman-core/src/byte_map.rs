@@ -101,6 +101,12 @@ impl Packed {
         Self(self.0 | 1 << 127)
     }
 
+    /// The key that was marked, or the key itself.
+    #[inline]
+    pub(crate) fn unmarked(self) -> Self {
+        Self(self.0 & !(1 << 127))
+    }
+
     /// The bytes, and the length behind them.
     #[inline]
     pub(crate) fn bytes(self) -> [u8; 16] {
@@ -284,6 +290,7 @@ mod tests {
         assert_eq!(folded, Packed::at(b"azaz0000", 0, 8));
         assert_eq!(&folded.bytes()[..8], b"azaz0000");
         assert_ne!(folded.marked(), folded);
+        assert_eq!(folded.marked().unmarked(), folded);
     }
 
     #[test]

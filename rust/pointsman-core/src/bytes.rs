@@ -75,7 +75,7 @@ fn lower(chunk: &[u8; 16]) -> u32 {
 
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(crate) fn alphanumeric(chunk: &[u8; 16]) -> u32 {
+fn alphanumeric(chunk: &[u8; 16]) -> u32 {
     within(chunk, 0x20, b'a', b'z') | within(chunk, 0, b'0', b'9')
 }
 
@@ -85,13 +85,14 @@ fn word(chunk: &[u8; 16]) -> u32 {
     alphanumeric(chunk) | within(chunk, 0, b'_', b'_') | beyond_ascii(chunk)
 }
 
-/// White space and punctuation of ASCII but `_`.
+/// Letters and digits of ASCII; white space and punctuation of ASCII but `_`.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(crate) fn separator(chunk: &[u8; 16]) -> u32 {
-    let printed =
-        within(chunk, 0, b' ', b'~') & !alphanumeric(chunk) & !within(chunk, 0, b'_', b'_');
-    printed | within(chunk, 0, b'\t', b'\n') | within(chunk, 0, b'\r', b'\r')
+pub(crate) fn alphanumeric_and_separator(chunk: &[u8; 16]) -> [u32; 2] {
+    let alphanumeric = alphanumeric(chunk);
+    let printed = within(chunk, 0, b' ', b'~') & !alphanumeric & !within(chunk, 0, b'_', b'_');
+    let space = within(chunk, 0, b'\t', b'\n') | within(chunk, 0, b'\r', b'\r');
+    [alphanumeric, printed | space]
 }
 
 #[cfg(test)]

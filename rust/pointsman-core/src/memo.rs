@@ -5,7 +5,6 @@
 //! be found anew. Its memory is fixed, and a new word takes the place of the one that came longest ago in its set.
 
 use crate::byte_map::{PACKED_LEN, Packed};
-use crate::simd;
 
 /// All bytes of a word, as they are compared.
 pub(crate) trait Key: Copy + PartialEq {
@@ -80,13 +79,6 @@ impl<K: Key, V: Copy + Default, const WAYS: usize> Memo<K, V, WAYS> {
         let set = &self.0[word.hash() as usize & (self.0.len() - 1)];
         let way = set.words.iter().position(|kept| *kept == word)?;
         Some(&set.values[way])
-    }
-
-    /// Asks for the words that this one will be compared with.
-    #[inline]
-    pub(crate) fn prefetch(&self, word: K) {
-        let set = &self.0[word.hash() as usize & (self.0.len() - 1)];
-        simd::prefetch(&set.words);
     }
 
     /// Keeps the value of a word.

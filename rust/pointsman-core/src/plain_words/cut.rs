@@ -1,7 +1,7 @@
 //! Where the plain words of a text stand: a bit a byte, 64 bytes at a time.
 
 use crate::byte_map::PACKED_LEN;
-use crate::bytes::{alphanumeric, separator};
+use crate::bytes::alphanumeric_and_separator;
 
 /// A bit for each byte of a text.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// Tells where each plain word of the text starts, and its length.
+    /// Tells where each plain word of the text starts, and where it ends.
     pub(super) fn each_word(&mut self, text: &[u8], mut tell: impl FnMut(usize, usize)) {
         self.read(text);
         let mut before = 1;
@@ -20,14 +20,29 @@ impl Kinds {
             let mut starts = self.alphanumeric[block] & (separators << 1 | before);
             before = separators >> 63;
             while starts != 0 {
-                let start = 64 * block + starts.trailing_zeros() as usize;
+                let start = starts.trailing_zeros();
                 starts &= starts - 1;
-                let n = bits_from(&self.alphanumeric, start).trailing_ones() as usize;
-                if n <= PACKED_LEN && bits_from(&self.separator, start + n) & 1 != 0 {
-                    tell(start, n);
+                let (n, is_word) = self.run(block, start);
+                if is_word && n as usize <= PACKED_LEN {
+                    let start = 64 * block + start as usize;
+                    tell(start, start + n as usize);
                 }
             }
         }
+    }
+
+    /// Length of the run of letters and digits from a bit of a block on, and whether a separator stands behind it.
+    #[inline]
+    fn run(&self, block: usize, start: u32) -> (u32, bool) {
+        let rest = !self.alphanumeric[block] >> start;
+        if rest != 0 {
+            let n = rest.trailing_zeros();
+            return (n, self.separator[block] >> (start + n) & 1 != 0);
+        }
+        // The last block ends with a separator, so there is another; who fills it is longer than any word.
+        let n = self.alphanumeric[block + 1].trailing_ones();
+        let is_word = n < 64 && self.separator[block + 1] >> n & 1 != 0;
+        (64 - start + n, is_word)
     }
 
     fn read(&mut self, text: &[u8]) {
@@ -37,8 +52,9 @@ impl Kinds {
         let mut last = [b' '; 64];
         last[..blocks.remainder().len()].copy_from_slice(blocks.remainder());
         for block in blocks.chain([&last[..]]) {
-            self.alphanumeric.push(gather(block, alphanumeric));
-            self.separator.push(gather(block, separator));
+            let [alphanumeric, separator] = gather(block);
+            self.alphanumeric.push(alphanumeric);
+            self.separator.push(separator);
         }
         // What stands behind the end ends a word.
         self.alphanumeric.push(0);
@@ -46,23 +62,19 @@ impl Kinds {
     }
 }
 
-/// A bit for each of 64 bytes.
-#[inline(always)]
-#[allow(clippy::inline_always)] // each caller with its own kind
-fn gather(block: &[u8], kind: impl Fn(&[u8; 16]) -> u32) -> u64 {
-    let quarters = block.chunks_exact(16).filter_map(<[u8]>::first_chunk);
-    quarters.enumerate().fold(0, |bits, (i, quarter)| {
-        bits | u64::from(kind(quarter)) << (16 * i)
-    })
-}
-
-/// 64 bits from `at` on, which must be below the last block.
+/// A bit of either kind for each of 64 bytes.
 #[inline]
-fn bits_from(bits: &[u64], at: usize) -> u64 {
-    let (block, shift) = (at / 64, at % 64);
-    // Of a shift by 64 nothing is left.
-    let high = bits.get(block + 1).copied().unwrap_or(0) << 1 << (63 - shift);
-    bits[block] >> shift | high
+fn gather(block: &[u8]) -> [u64; 2] {
+    let mut bits = [0; 2];
+    for (i, quarter) in block.chunks_exact(16).enumerate() {
+        let Some(quarter) = quarter.first_chunk() else {
+            continue;
+        };
+        for (bits, kind) in bits.iter_mut().zip(alphanumeric_and_separator(quarter)) {
+            *bits |= u64::from(kind) << (16 * i);
+        }
+    }
+    bits
 }
 
 #[cfg(test)]
@@ -95,7 +107,7 @@ mod tests {
             text in "([a-cZ7]{0,20}[ .,_\\n\u{0}\u{b}é'-]{0,3}){0,24}"
         ) {
             let (mut kinds, mut found) = (Kinds::default(), Vec::new());
-            kinds.each_word(text.as_bytes(), |start, n| found.push((start, n)));
+            kinds.each_word(text.as_bytes(), |start, end| found.push((start, end - start)));
             prop_assert_eq!(found, plainly(text.as_bytes()));
         }
     }

@@ -5,12 +5,13 @@
 //! each of them finds of it depends on nothing but its bytes. The rest of a text each reads in its own way.
 
 mod cut;
+mod remembered;
 
 use std::ops::Range;
 
 use crate::byte_map::Packed;
-use crate::memo::Memo;
 use cut::Kinds;
+use remembered::{NOWHERE, Place, Remembered};
 
 /// What the bytes of a plain word tell: one cache line.
 #[derive(Clone, Copy, Debug)]
@@ -87,16 +88,8 @@ pub(crate) struct Lesson {
     pub(crate) learn: fn(Packed, usize, bool) -> Option<Known>,
 }
 
-/// A plain word where it stands.
-#[derive(Clone, Copy, Debug)]
-struct PlainWord {
-    start: u32,
-    end: u32,
-    known: Known,
-}
-
-/// Sets of the words that are remembered: 1.3 MB for 16,384 of them.
-const N_SETS: usize = 4 << 10;
+/// Where a plain word stands in a text, in bytes.
+type Span = (u32, u32);
 
 /// Texts up to this many bytes are cut as a whole, longer ones window by window.
 pub(crate) const MAX_BYTES: usize = 8 << 10;
@@ -104,14 +97,15 @@ pub(crate) const MAX_BYTES: usize = 8 << 10;
 /// Cuts texts, and remembers the words met lately in any of them.
 #[derive(Debug)]
 pub(crate) struct PlainWords {
-    known: Memo<Packed, Known, 4>,
+    known: Remembered,
     kinds: Kinds,
-    /// Where the words of a text stand, before any is looked up.
-    cuts: Vec<(u32, u32, Packed)>,
-    /// The addresses of the text cut last, and its words.
+    /// The addresses of the text cut last.
     text: Range<usize>,
-    words: Vec<PlainWord>,
-    /// Places of those that are not remembered.
+    /// Of each of its words: what it is remembered by, where it stands, and where what is known of it does.
+    keys: Vec<Packed>,
+    spans: Vec<Span>,
+    places: Vec<Place>,
+    /// Those that are not remembered.
     new: Vec<usize>,
     is_operator: bool,
     lesson: Lesson,
@@ -121,11 +115,12 @@ impl PlainWords {
     /// Remembers none yet.
     pub(crate) fn new(lesson: Lesson) -> Self {
         Self {
-            known: Memo::new(N_SETS),
+            known: Remembered::new(),
             kinds: Kinds::default(),
-            cuts: Vec::new(),
             text: 0..0,
-            words: Vec::new(),
+            keys: Vec::new(),
+            spans: Vec::new(),
+            places: Vec::new(),
             new: Vec::new(),
             is_operator: false,
             lesson,
@@ -153,12 +148,14 @@ impl PlainWords {
         }
         let base = start - self.text.start;
         let first = self
-            .words
-            .partition_point(|word| (word.start as usize) < base);
-        let rest = &self.words[first..];
-        let n = rest.partition_point(|word| word.end as usize <= base + text.len());
+            .spans
+            .partition_point(|(start, _)| (*start as usize) < base);
+        let rest = &self.spans[first..];
+        let n = rest.partition_point(|(_, end)| *end as usize <= base + text.len());
         Part {
-            words: &rest[..n],
+            spans: &rest[..n],
+            places: &self.places[first..first + n],
+            lines: self.known.lines(),
             base,
         }
     }
@@ -166,7 +163,6 @@ impl PlainWords {
     fn cut(&mut self, text: &[u8]) {
         let start = text.as_ptr().addr();
         self.text = start..start + text.len();
-        self.words.clear();
         self.find(text);
         self.look_up();
         self.learn();
@@ -174,55 +170,61 @@ impl PlainWords {
 
     /// Finds where the words stand; what is remembered of each is on its way while the others are cut.
     fn find(&mut self, text: &[u8]) {
-        let Self {
-            known, kinds, cuts, ..
-        } = self;
-        cuts.clear();
-        kinds.each_word(text, |start, n| {
-            let word = Packed::at(text, start, n);
-            known.prefetch(key(word, self.is_operator));
-            cuts.push((start as u32, n as u32, word));
+        self.known.begin();
+        self.spans.clear();
+        self.kinds.each_word(text, |start, end| {
+            self.spans.push((start as u32, end as u32));
         });
+        let is_operator = self.is_operator;
+        let key = |span: &Span| {
+            key(
+                Packed::at(text, span.0 as usize, n_bytes(*span)),
+                is_operator,
+            )
+        };
+        self.keys.clear();
+        self.keys.extend(self.spans.iter().map(key));
+        self.places.clear();
+        self.places
+            .extend(self.keys.iter().map(|key| self.known.guess(*key)));
     }
 
     /// Takes what is remembered; of the new words, asks for the entries of tables beyond a cache that will be read.
     fn look_up(&mut self) {
-        for &(start, n, word) in &self.cuts {
-            let known = self.known.get(key(word, self.is_operator)).copied();
-            if known.is_none() {
-                self.new.push(self.words.len());
-                (self.lesson.prefetch)(word, n as usize);
-            }
-            self.words.push(PlainWord {
-                start,
-                end: start + n,
-                known: known.unwrap_or_default(),
+        for (at, (place, key)) in self.places.iter_mut().zip(&self.keys).enumerate() {
+            *place = self.known.confirm(*place, *key).unwrap_or_else(|| {
+                self.new.push(at);
+                (self.lesson.prefetch)(key.unmarked(), n_bytes(self.spans[at]));
+                NOWHERE
             });
         }
     }
 
     /// Finds what the new words tell; those that tell too much to be kept are left to the readers.
     fn learn(&mut self) {
-        let mut is_each_known = true;
+        let mut n_untold = 0;
         for at in self.new.drain(..) {
-            let (_, n, word) = self.cuts[at];
-            let key = key(word, self.is_operator);
+            let (key, n) = (self.keys[at], n_bytes(self.spans[at]));
             // It may stand in the text twice.
-            let known = self.known.get(key).copied().or_else(|| {
-                let known = (self.lesson.learn)(word, n as usize, self.is_operator)?;
-                self.known.keep(key, known);
-                Some(known)
+            let place = self.known.find(key).or_else(|| {
+                let known = (self.lesson.learn)(key.unmarked(), n, self.is_operator)?;
+                Some(self.known.keep(key, known, &mut self.places))
             });
-            let place = &mut self.words[at];
-            match known {
-                Some(known) => place.known = known,
-                None => (place.end, is_each_known) = (place.start, false),
-            }
+            n_untold += usize::from(place.is_none());
+            self.places[at] = place.unwrap_or(NOWHERE);
         }
-        if !is_each_known {
-            self.words.retain(|word| word.end > word.start);
+        if n_untold > 0 {
+            let mut places = self.places.iter();
+            let mut is_told = || places.next().is_some_and(|place| *place != NOWHERE);
+            self.spans.retain(|_| is_told());
+            self.places.retain(|place| *place != NOWHERE);
         }
     }
+}
+
+#[inline]
+fn n_bytes((start, end): Span) -> usize {
+    (end - start) as usize
 }
 
 /// What a word is remembered by: an operator's n-grams are others.
@@ -234,23 +236,28 @@ fn key(word: Packed, is_operator: bool) -> Packed {
 /// The plain words of a part of a text, in order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part<'a> {
-    words: &'a [PlainWord],
+    spans: &'a [Span],
+    places: &'a [Place],
+    lines: &'a [Known],
     base: usize,
 }
 
 impl<'a> Part<'a> {
     /// No words: all is read in the reader's own way.
     pub(crate) const NONE: Part<'static> = Part {
-        words: &[],
+        spans: &[],
+        places: &[],
+        lines: &[],
         base: 0,
     };
 
     /// Where each starts and ends in the part, and what is known of it.
     #[inline]
     pub(crate) fn iter(self) -> impl Iterator<Item = (usize, usize, &'a Known)> {
-        let place = move |at: u32| at as usize - self.base;
-        self.words
-            .iter()
-            .map(move |word| (place(word.start), place(word.end), &word.known))
+        let within = move |at: u32| at as usize - self.base;
+        let words = self.spans.iter().zip(self.places);
+        words.map(move |((start, end), place)| {
+            (within(*start), within(*end), &self.lines[*place as usize])
+        })
     }
 }
