@@ -4,12 +4,7 @@
 
 use super::DIM;
 use crate::simd;
-
-/// Rows added before the sum is taken over in floats: their products cannot overflow 32 bits.
-pub(super) const BATCH: usize = 64;
-
-/// Stands in for a row out of range, which a checked vocabulary cannot ask for.
-const ZERO: &[i8; DIM] = &[0; DIM];
+pub(super) use crate::simd::MOST_ROWS;
 
 /// Rows of int8, each with a number of steps it is to be multiplied by.
 #[derive(Clone, Copy)]
@@ -26,14 +21,6 @@ pub(super) struct Rows<'a> {
 pub(super) const MOST_STEPS: i16 = 1 << 14;
 
 impl Rows<'_> {
-    fn row(&self, id: u32) -> (&[i8; DIM], i16) {
-        let id = id as usize;
-        (
-            self.values.get(id).unwrap_or(ZERO),
-            self.steps.get(id).copied().unwrap_or(0),
-        )
-    }
-
     /// Asks for a row that will be added soon.
     #[inline]
     pub(super) fn prefetch(&self, id: u32) {
@@ -41,20 +28,26 @@ impl Rows<'_> {
             simd::prefetch(row);
         }
     }
+
+    /// Adds the rows of at most [`MOST_ROWS`] ids to `sum`; an id out of range, which a checked vocabulary cannot ask
+    /// for, adds nothing.
+    pub(super) fn add(&self, ids: &[u32], sum: &mut [f32; DIM]) {
+        let products = simd::sum_of_rows(self.values, self.steps, ids);
+        for (sum, product) in sum.iter_mut().zip(products) {
+            *sum += product as f32 * self.unit;
+        }
+    }
 }
 
-/// Adds the rows of at most [`BATCH`] ids to `sum`.
-pub(super) fn add_rows(rows: Rows<'_>, ids: &[u32], sum: &mut [f32; DIM]) {
-    let mut chosen = [(ZERO, 0); BATCH];
-    let n = ids.len().min(BATCH);
-    for (place, id) in chosen.iter_mut().zip(ids) {
-        *place = rows.row(*id);
+/// The sum of squares, in sixteen sums of their own: one after the other, each would wait for the one before.
+pub(crate) fn squared_norm(vector: &[f32; DIM]) -> f32 {
+    let mut sums = [0.0; 16];
+    for part in vector.chunks_exact(16) {
+        for (sum, x) in sums.iter_mut().zip(part) {
+            *sum += x * x;
+        }
     }
-    // An odd one is paired with the zeros behind it.
-    let products = simd::sum_of_rows(&chosen[..n.next_multiple_of(2)]);
-    for (sum, product) in sum.iter_mut().zip(products) {
-        *sum += product as f32 * rows.unit;
-    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -76,10 +69,10 @@ mod tests {
             steps: &steps,
             unit: 0.25,
         };
-        for n in [0, 1, 2, 7, 63, 64] {
+        for n in [0, 1, 2, 7, 63, 64, 512] {
             let ids: Vec<u32> = (0..n).map(|i| i * 7 % 50).collect();
             let mut sum = [0.5; DIM];
-            add_rows(rows, &ids, &mut sum);
+            rows.add(&ids, &mut sum);
             for (i, sum) in sum.iter().enumerate() {
                 let product =
                     |id: &u32| i32::from(values[*id as usize][i]) * i32::from(steps[*id as usize]);
@@ -90,18 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_values_do_not_overflow() {
-        for extreme in [127, -128] {
-            let rows = Rows {
-                values: &[[extreme; DIM]],
-                steps: &[MOST_STEPS],
-                unit: 1.0,
-            };
-            let mut sum = [0.0; DIM];
-            add_rows(rows, &[0; BATCH], &mut sum);
-            let exact = f32::from(extreme) * f32::from(MOST_STEPS) * BATCH as f32;
-            assert!(sum.iter().all(|x| *x == exact));
-        }
+    fn the_squares_add_up() {
+        let vector = std::array::from_fn(|i| i as f32);
+        assert_eq!(squared_norm(&vector), (255 * 256 * 511 / 6) as f32);
     }
 
     #[test]
@@ -112,7 +96,7 @@ mod tests {
             unit: 1.0,
         };
         let mut sum = [0.0; DIM];
-        add_rows(rows, &[1, u32::MAX, 7, 9, 2], &mut sum);
+        rows.add(&[1, u32::MAX, 7, 9, 2], &mut sum);
         assert!(sum.iter().all(|x| *x == 0.0));
     }
 }

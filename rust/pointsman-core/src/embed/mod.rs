@@ -35,7 +35,7 @@ pub use window::{HEAD_BYTES, HEAD_TOKENS, TAIL_BYTES, TAIL_TOKENS};
 
 use crate::byte_map::Packed;
 use crate::plain_words::PlainWords;
-use kernel::{BATCH, Rows, add_rows};
+use kernel::{MOST_ROWS, Rows, squared_norm};
 pub(crate) use scan::Cuts;
 use scan::{Cutter, Sink, scan};
 use weights::Weights;
@@ -126,18 +126,8 @@ impl Embedding {
         self.embed_window(Cutter::plain(&self.wordpiece), None, text, out)
     }
 
-    /// Asks for what the cut of a word of ASCII letters and digits will read first.
-    pub(crate) fn prefetch(&self, word: Packed) {
-        self.wordpiece.prefetch(word.lower_of_alphanumeric());
-    }
-
-    /// Emits the ids of a word of `n` ASCII letters and digits.
-    pub(crate) fn each_id(&self, word: Packed, n: usize, emit: impl FnMut(u32)) {
-        self.wordpiece
-            .cut_packed(word.lower_of_alphanumeric(), n, emit);
-    }
-
-    /// The same for the shipped embedding, with what was cut before: `cuts` must never have been another's.
+    /// As [`embed_window_into`](Self::embed_window_into) for the shipped embedding, with what was cut before: `cuts`
+    /// must never have been another's.
     pub(crate) fn embed_window_with(
         &self,
         words: &mut PlainWords,
@@ -150,6 +140,17 @@ impl Embedding {
             cuts: Some(cuts),
         };
         self.embed_window(cutter, Some(words), text, out)
+    }
+
+    /// Asks for what the cut of a word of ASCII letters and digits will read first.
+    pub(crate) fn prefetch(&self, word: Packed) {
+        self.wordpiece.prefetch(word.lower_of_alphanumeric());
+    }
+
+    /// Emits the ids of a word of `n` ASCII letters and digits.
+    pub(crate) fn each_id(&self, word: Packed, n: usize, emit: impl FnMut(u32)) {
+        self.wordpiece
+            .cut_packed(word.lower_of_alphanumeric(), n, emit);
     }
 
     fn embed_window(
@@ -178,9 +179,13 @@ impl Embedding {
         out: &mut [f32; DIM],
     ) -> usize {
         let window = window::Window::of(&mut cutter, &mut words, text);
-        let mut mean = Mean::new(&self.weights, out);
-        mean.push_all(window.ids());
-        mean.finish()
+        let (rows, ids) = (self.weights.rows(), window.ids());
+        out.fill(0.0);
+        for batch in ids.chunks(MOST_ROWS) {
+            rows.add(batch, out);
+        }
+        make_unit(out);
+        ids.len()
     }
 }
 
@@ -196,6 +201,9 @@ struct Mean<'a> {
     n_tokens: usize,
 }
 
+/// Ids gathered before their rows are added.
+const BATCH: usize = 64;
+
 impl<'a> Mean<'a> {
     fn new(weights: &'a Weights, sum: &'a mut [f32; DIM]) -> Self {
         sum.fill(0.0);
@@ -208,37 +216,25 @@ impl<'a> Mean<'a> {
         }
     }
 
-    /// Adds the rows of many ids: each batch while the next is on its way.
-    fn push_all(&mut self, ids: &[u32]) {
-        let mut ahead = ids.chunks(BATCH);
-        let mut ask = |rows: Rows<'_>| {
-            for id in ahead.next().unwrap_or_default() {
-                rows.prefetch(*id);
-            }
-        };
-        ask(self.rows);
-        for batch in ids.chunks(BATCH) {
-            ask(self.rows);
-            add_rows(self.rows, batch, self.sum);
-        }
-        self.n_tokens += ids.len();
-    }
-
     fn flush(&mut self) {
-        add_rows(self.rows, &self.batch[..self.n_batch], self.sum);
+        self.rows.add(&self.batch[..self.n_batch], self.sum);
         self.n_tokens += self.n_batch;
         self.n_batch = 0;
     }
 
-    /// Makes the sum unit length, which the mean's division would not change.
     fn finish(mut self) -> usize {
         self.flush();
-        let square: f32 = self.sum.iter().map(|x| x * x).sum();
-        if square > 0.0 {
-            let scale = square.sqrt().recip();
-            self.sum.iter_mut().for_each(|x| *x *= scale);
-        }
+        make_unit(self.sum);
         self.n_tokens
+    }
+}
+
+/// Makes a sum of rows unit length, which the mean's division would not change; zero stays zero.
+pub(crate) fn make_unit(sum: &mut [f32; DIM]) {
+    let square = squared_norm(sum);
+    if square > 0.0 {
+        let scale = square.sqrt().recip();
+        sum.iter_mut().for_each(|x| *x *= scale);
     }
 }
 

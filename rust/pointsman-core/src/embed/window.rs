@@ -21,7 +21,6 @@ const CHUNK_BYTES: usize = 1024;
 /// The ids of the first 384 and the last 128 tokens.
 pub(super) struct Window {
     ids: [u32; HEAD_TOKENS + TAIL_TOKENS],
-    n_ids: usize,
     /// Tokens seen; past 512 the tail is a ring.
     n_seen: usize,
     is_bounded: bool,
@@ -36,7 +35,6 @@ impl Window {
     ) -> Self {
         let mut window = Self {
             ids: [0; HEAD_TOKENS + TAIL_TOKENS],
-            n_ids: 0,
             n_seen: 0,
             is_bounded: true,
         };
@@ -52,7 +50,7 @@ impl Window {
 
     /// The ids, the tail's in any order.
     pub(super) fn ids(&self) -> &[u32] {
-        &self.ids[..self.n_ids]
+        &self.ids[..self.n_seen.min(self.ids.len())]
     }
 
     /// Adds the first tokens; returns how many bytes were read.
@@ -115,14 +113,13 @@ fn chunk(text: &str) -> &str {
 
 impl Sink for Window {
     fn push(&mut self, id: u32) {
-        let at = if self.n_seen < HEAD_TOKENS {
+        let at = if self.n_seen < self.ids.len() {
             self.n_seen
         } else {
             HEAD_TOKENS + (self.n_seen - HEAD_TOKENS) % TAIL_TOKENS
         };
         self.ids[at] = id;
         self.n_seen += 1;
-        self.n_ids = self.n_ids.max(at + 1);
     }
 
     fn is_full(&self) -> bool {

@@ -1,6 +1,6 @@
 //! One reading of a conversation: texts in the order of what they say about the task, each with a weight.
 
-use crate::embed::{DIM, Embedding};
+use crate::embed::{DIM, Embedding, make_unit};
 use crate::grams::{Grams, Space};
 use crate::lexicon::{Cue, N_CUES};
 use crate::markers::Marks;
@@ -94,7 +94,9 @@ impl<'a> Reading<'a> {
     /// Everything in one row, in the order that `Features::dense` states.
     pub(super) fn dense(&self) -> Box<[f32; N_DENSE]> {
         let mut row = Box::new([0.0; N_DENSE]);
-        let [turns, system] = self.vectors.each_ref().map(unit);
+        let [mut turns, mut system] = self.vectors;
+        make_unit(&mut turns);
+        make_unit(&mut system);
         let [all, last, operator] = &self.cues;
         let themes = self.themes.features();
         let parts: [&[f32]; 8] = [
@@ -380,15 +382,4 @@ fn own_substance(stats: &TextStats, marks: &Marks) -> f32 {
 fn capped_log(n: usize) -> f32 {
     const MAX: usize = 1500;
     (n.min(MAX) as f32).ln_1p()
-}
-
-/// The vector at unit length; zero stays zero.
-fn unit(vector: &[f32; DIM]) -> [f32; DIM] {
-    let square: f32 = vector.iter().map(|x| x * x).sum();
-    let scale = if square > 0.0 {
-        square.sqrt().recip()
-    } else {
-        0.0
-    };
-    vector.map(|x| x * scale)
 }

@@ -5,10 +5,10 @@
 //! are integers, the same on every machine anyway. And kinds of bytes, and prefetching, which safe code cannot ask for.
 
 mod rows;
+mod table;
 
-pub(crate) use rows::{
-    BLOCK, Block, COLUMNS, Row, rows, sum_of_chosen, sum_of_floats, sum_of_rows,
-};
+pub(crate) use rows::{BLOCK, Block, COLUMNS, Row, rows, sum_of_chosen, sum_of_floats};
+pub(crate) use table::{MOST_ROWS, sum_of_rows};
 
 /// Work whose inner loops the compiler turns into vector instructions.
 ///

@@ -9,79 +9,6 @@ pub(crate) fn rows<const N: usize>(bytes: &[u8]) -> &[[i8; N]] {
     unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len() / N) }
 }
 
-/// The sum of rows, each multiplied by a factor of at most 2^14; of at most 64 rows it cannot overflow.
-///
-/// The number of rows is even.
-#[inline]
-#[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
-pub(crate) fn sum_of_rows<const N: usize>(rows: &[(&[i8; N], i16)]) -> [i32; N] {
-    debug_assert!(rows.len() % 2 == 0);
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the one precondition, that the machine has AVX2, was just checked.
-        return unsafe { sum_of_rows_with_avx2(rows) };
-    }
-    sum_of_rows_portable(rows)
-}
-
-fn sum_of_rows_portable<const N: usize>(rows: &[(&[i8; N], i16)]) -> [i32; N] {
-    let mut sums = [0; N];
-    for (row, factor) in rows {
-        for (sum, value) in sums.iter_mut().zip(*row) {
-            *sum += i32::from(*value) * i32::from(*factor);
-        }
-    }
-    sums
-}
-
-/// Two rows at a time, 64 places of all rows before the next 64: sums stay in registers, a row's line is read once.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-#[allow(unsafe_code)]
-fn sum_of_rows_with_avx2<const N: usize>(rows: &[(&[i8; N], i16)]) -> [i32; N] {
-    use std::arch::x86_64::{
-        __m128i, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi16,
-        _mm256_madd_epi16, _mm256_permute2x128_si256, _mm256_set1_epi32, _mm256_setzero_si256,
-        _mm256_storeu_si256, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16,
-    };
-    const { assert!(N % 64 == 0) };
-    let mut out = [0_i32; N];
-    for start in (0..N).step_by(64) {
-        let mut sums = [[_mm256_setzero_si256(); 2]; 4];
-        for pair in rows.chunks_exact(2) {
-            let [(a, by_a), (b, by_b)] = [pair[0], pair[1]];
-            let factors = i32::from(by_a) & 0xffff | i32::from(by_b) << 16;
-            let factors = _mm256_set1_epi32(factors);
-            for (part, [low, high]) in sums.iter_mut().enumerate() {
-                let at = start + 16 * part;
-                // SAFETY: at + 16 <= N, as N is a multiple of 64; any alignment will do.
-                let load = |row: &[i8; N]| -> __m128i {
-                    unsafe { _mm_loadu_si128(row.as_ptr().add(at).cast()) }
-                };
-                let a = _mm256_cvtepi8_epi16(load(a));
-                let b = _mm256_cvtepi8_epi16(load(b));
-                let first = _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), factors);
-                let second = _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), factors);
-                *low = _mm256_add_epi32(*low, first);
-                *high = _mm256_add_epi32(*high, second);
-            }
-        }
-        for (part, [low, high]) in sums.into_iter().enumerate() {
-            // Unpacking interleaves within halves: places 0-3 and 8-11 are in one sum, 4-7 and 12-15 in the other.
-            let halves: [__m256i; 2] = [
-                _mm256_permute2x128_si256(low, high, 0x20),
-                _mm256_permute2x128_si256(low, high, 0x31),
-            ];
-            for (half, lanes) in halves.into_iter().enumerate() {
-                let at = start + 16 * part + 8 * half;
-                // SAFETY: at + 8 <= N; any alignment will do.
-                unsafe { _mm256_storeu_si256(out.as_mut_ptr().add(at).cast(), lanes) };
-            }
-        }
-    }
-    out
-}
-
 /// Columns of the rows that [`sum_of_chosen`] and [`sum_of_floats`] sum: whole vector registers.
 pub(crate) const COLUMNS: usize = 16;
 
@@ -244,19 +171,6 @@ fn sum_of_chosen_with_avx2(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sums_of_rows_are_the_same_on_every_road() {
-        let row = |seed: u8| -> [i8; 128] {
-            std::array::from_fn(|i| (i as u8).wrapping_mul(seed).cast_signed())
-        };
-        let rows: Vec<[i8; 128]> = (0..64).map(|i| row(i * 3 + 1)).collect();
-        for n in [0_i16, 2, 6, 64] {
-            let factors = (0..n).map(|i| (1 << 14) - 7 * i);
-            let chosen: Vec<_> = rows.iter().zip(factors).collect();
-            assert_eq!(sum_of_rows(&chosen), sum_of_rows_portable(&chosen));
-        }
-    }
 
     #[test]
     fn sums_of_chosen_rows_are_the_same_on_every_road() {
