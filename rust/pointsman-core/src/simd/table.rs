@@ -7,7 +7,7 @@ pub(crate) const MOST_ROWS: usize = 512;
 
 /// Rows that are on their way while those before are added.
 #[cfg(target_arch = "x86_64")]
-const AHEAD: usize = 12;
+const AHEAD: usize = 24;
 
 /// Rows, and of each a factor of at most 2^14. One out of range is all zeros.
 #[derive(Clone, Copy)]
