@@ -64,7 +64,7 @@ fn change(cache: &Cache, ids: &mut Vec<u64>, kind: u8, number: u16) {
         (7, Some(id)) => {
             cache.replace(id, &number.to_le_bytes(), 0.0).unwrap();
         }
-        (8, Some(_)) if number % 5 == 0 => {
+        (8, Some(_)) if number.is_multiple_of(5) => {
             cache.clear(Some("acme"));
         }
         (_, Some(entry_id)) => {
@@ -72,9 +72,9 @@ fn change(cache: &Cache, ids: &mut Vec<u64>, kind: u8, number: u16) {
                 entry_id,
                 text: text_of(number % 40),
                 similarity: 0.9,
-                is_right: number % 2 == 0,
+                is_right: number.is_multiple_of(2),
                 weight: 0.5,
-                is_audit: number % 3 == 0,
+                is_audit: number.is_multiple_of(3),
             };
             cache.observe(&grade).unwrap();
         }

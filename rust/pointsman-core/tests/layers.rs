@@ -69,8 +69,8 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         "belief" => &["catalog", "latency_model", "length", "quality", "session"],
         "cascade" => &["codec", "decision", "learn_error", "plan"],
         "stems" => &["lexicon"],
-        "memo" => &["byte_map", "simd"],
-        "plain_words" => &["byte_map", "bytes", "memo"],
+        "memo" => &["byte_map"],
+        "plain_words" => &["byte_map", "bytes", "simd"],
         "grams" => &["byte_map", "bytes", "memo", "plain_words", "stems"],
         "markers" => &[
             "byte_map",

@@ -45,7 +45,7 @@ impl<T> Slab<T> {
     pub(crate) fn insert(&mut self, item: T) -> u32 {
         let place = self.next();
         if self.free.pop().is_none() {
-            if self.n_places % CHUNK == 0 {
+            if self.n_places.is_multiple_of(CHUNK) {
                 self.chunks.push(Vec::with_capacity(CHUNK));
             }
             self.chunks[self.n_places / CHUNK].push(None);
@@ -91,7 +91,7 @@ impl<T> Slab<T> {
 
     /// Bytes that the next insertion may add to [`n_bytes`](Self::n_bytes).
     pub(crate) fn growth(&self) -> usize {
-        if self.free.is_empty() && self.n_places % CHUNK == 0 {
+        if self.free.is_empty() && self.n_places.is_multiple_of(CHUNK) {
             return CHUNK * size_of::<Option<T>>();
         }
         0

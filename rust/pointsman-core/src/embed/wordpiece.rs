@@ -55,10 +55,10 @@ impl Pieces {
         let mut lengths = (self.lengths[place(word)] | SHORTER) & (2_u16 << n).wrapping_sub(2);
         while lengths != 0 {
             let length = lengths.ilog2() as usize;
-            if !is_continuation(word.byte(length)) {
-                if let Some(id) = self.map.get_packed(word.prefix(length)) {
-                    return Some((id, length));
-                }
+            if !is_continuation(word.byte(length))
+                && let Some(id) = self.map.get_packed(word.prefix(length))
+            {
+                return Some((id, length));
             }
             lengths ^= 1 << length;
         }
@@ -79,10 +79,11 @@ impl Pieces {
             }
         }
         // Behind the last byte that is packed stands its length: so the end is looked at in the word.
-        if n >= PACKED_LEN && is_end(&PACKED_LEN) {
-            if let Some(id) = self.map.get_packed(head) {
-                return Some((id, PACKED_LEN));
-            }
+        if n >= PACKED_LEN
+            && is_end(&PACKED_LEN)
+            && let Some(id) = self.map.get_packed(head)
+        {
+            return Some((id, PACKED_LEN));
         }
         self.longest_packed(head, n.min(PACKED_LEN - 1))
     }

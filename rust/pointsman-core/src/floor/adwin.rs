@@ -112,7 +112,7 @@ impl Adwin {
         self.buckets.push_front(Bucket::of(value));
         self.merge();
         self.n_seen += 1;
-        if self.n_seen % STRIDE != 0 {
+        if !self.n_seen.is_multiple_of(STRIDE) {
             return Ok(None);
         }
         let before = self.n();

@@ -166,14 +166,14 @@ mod tests {
     #[test]
     fn what_is_kept_is_what_was_given_and_room_is_made_for_the_new() {
         let mut words = Remembered::new();
-        for i in 0..50_000 {
+        for i in 0..150_000 {
             let (key, known) = word(i);
             assert_eq!(place(&words, key), None);
             let kept = words.keep(key, known, &mut []);
             assert_eq!(place(&words, key), Some(kept));
             assert_eq!(words.find(key), Some(kept));
         }
-        let kept = (0..50_000).filter_map(|i| Some((i, place(&words, word(i).0)?)));
+        let kept = (0..150_000).filter_map(|i| Some((i, place(&words, word(i).0)?)));
         let kept: Vec<_> = kept.collect();
         assert_eq!(kept.len(), N_PLACES, "as many as there is room for");
         assert!(

@@ -85,7 +85,7 @@ fn dot_with_avx2<const N: usize>(query: &[i16; N], row: &[i8; N]) -> i32 {
         _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi16, _mm256_loadu_si256,
         _mm256_madd_epi16, _mm256_setzero_si256, _mm256_storeu_si256,
     };
-    const { assert!(N % 32 == 0) };
+    const { assert!(N.is_multiple_of(32)) };
     let mut sums = [_mm256_setzero_si256(); 2];
     for start in (0..N).step_by(32) {
         for (half, sum) in sums.iter_mut().enumerate() {

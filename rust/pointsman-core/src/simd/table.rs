@@ -102,7 +102,7 @@ fn with_avx512<const N: usize>(table: Table<'_, N>, ids: &[u32]) -> [i32; N] {
         [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23],
         [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31],
     ];
-    const { assert!(N % PLACES == 0 && N / PLACES <= MOST_PARTS) };
+    const { assert!(N.is_multiple_of(PLACES) && N / PLACES <= MOST_PARTS) };
     let mut sums = [[_mm512_setzero_si512(); 2]; MOST_PARTS];
     for (i, pair) in ids.chunks(2).enumerate() {
         table.prefetch(
@@ -172,7 +172,7 @@ fn add_with_avx2<const N: usize>(rows: &[(&[i8; N], i16)], out: &mut [i32; N]) {
         _mm256_storeu_si256, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16,
     };
     const PLACES: usize = 64;
-    const { assert!(N % PLACES == 0) };
+    const { assert!(N.is_multiple_of(PLACES)) };
     for start in (0..N).step_by(PLACES) {
         let mut sums = [[_mm256_setzero_si256(); 2]; PLACES / 16];
         for pair in rows.chunks_exact(2) {
@@ -259,7 +259,7 @@ mod tests {
                 rows: &[[extreme; 256]],
                 factors: &[1 << 14],
             };
-            let exact = i32::from(extreme) * (1 << 14) * MOST_ROWS as i32;
+            let exact = i32::from(extreme) * (1 << 14) * 512;
             for sum in sums(table, &[0; MOST_ROWS]) {
                 assert!(sum.iter().all(|x| *x == exact));
             }

@@ -202,7 +202,7 @@ const ALPHA: f64 = 0.5;
 
 impl LinUcb {
     fn new(kind: Kind) -> Self {
-        let cell = |index: usize| f64::from(u8::from(index % (N_FEATURES + 1) == 0));
+        let cell = |index: usize| f64::from(u8::from(index.is_multiple_of(N_FEATURES + 1)));
         let identity: Vec<f64> = (0..N_FEATURES * N_FEATURES).map(cell).collect();
         Self {
             inverse: vec![identity; N_ARMS],

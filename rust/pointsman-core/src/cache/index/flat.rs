@@ -33,7 +33,7 @@ impl Flat {
 
     /// A small partition holds what it needs; a chunk that is followed by others is full.
     fn push(&mut self, code: Code) {
-        if self.slots.len() % CHUNK == 0 {
+        if self.slots.len().is_multiple_of(CHUNK) {
             let room = if self.slots.is_empty() { 1 } else { CHUNK };
             self.chunks.reserve_exact(1);
             self.chunks.push(Vec::with_capacity(room));
@@ -117,6 +117,6 @@ impl VectorIndex for Flat {
             // The first chunk doubles: old and new for a moment.
             return (2 * n + 1) * size_of::<Code>() + size_of::<Vec<Code>>();
         }
-        usize::from(n % CHUNK == 0) * CHUNK * (size_of::<Code>() + size_of::<u32>())
+        usize::from(n.is_multiple_of(CHUNK)) * CHUNK * (size_of::<Code>() + size_of::<u32>())
     }
 }
