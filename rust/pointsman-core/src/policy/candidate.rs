@@ -86,8 +86,7 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
         Candidate {
             quality: belief.quality,
             prior: belief.prior,
-            cost_usd: interactive_cost_nano_usd(&deployment.price, tokens) as f64
-                / NANO_USD_PER_USD,
+            cost_usd: in_usd(interactive_cost_nano_usd(&deployment.price, tokens)),
             overage_s: if is_waiting_priced {
                 overage_ms() / 1000.0
             } else {
@@ -107,6 +106,12 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
     };
     let deployments = catalog.deployments().iter();
     deployments.zip(beliefs).map(predict_one).collect()
+}
+
+/// Of 128 bits that is a call, and nearly every sum fits 64.
+fn in_usd(nano_usd: u128) -> f64 {
+    u64::try_from(nano_usd).map_or_else(|_| nano_usd as f64, |small| small as f64)
+        / NANO_USD_PER_USD
 }
 
 /// Tokens expected of a call with answers of that mean length.

@@ -47,7 +47,7 @@ pub(crate) fn choose(
         candidate.score_usd = need.worth_of(candidate) - limits.weights.outlay_usd(candidate);
     }
     let order = Order::new(catalog, limits, candidates);
-    ranking.sort_unstable_by(|a, b| order.compare(*a, *b));
+    order.sort(&mut ranking);
     let mut reason = order.reason(&ranking, need, profile);
     let mut propensities = Vec::new();
     // Whoever sorts has chosen already.

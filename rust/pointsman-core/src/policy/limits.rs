@@ -253,13 +253,13 @@ fn at_least_zero(field: &str, value: Option<f64>) -> Result<(), Error> {
 }
 
 fn at_most(field: &str, value: Option<f64>, most: f64) -> Result<(), Error> {
-    let is_fine = |value| (0.0..=most).contains(&value);
-    check(
-        field,
-        value,
-        is_fine,
-        &format!("give a number in [0, {most:e}]"),
-    )
+    match value {
+        Some(value) if !(0.0..=most).contains(&value) => {
+            let remedy = format!("give a number in [0, {most:e}]");
+            Err(Error::invalid(field, value, remedy))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn positive(field: &str, value: Option<f64>) -> Result<(), Error> {

@@ -16,22 +16,33 @@ pub(super) struct Order<'a> {
     keys: Vec<Key>,
 }
 
-/// The caller's order of models, then of providers, in the high half; the worth, best first, in the low one.
+/// From the highest bits: places in the caller's orders of models and of providers, 16 bits each; the worth, best
+/// first, 64; the candidate, 16. So keys are sorted as numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key(u128);
 
 impl Key {
-    fn new(preference: (u32, u32), worth: f64) -> Self {
-        let preference = u64::from(preference.0) << 32 | u64::from(preference.1);
-        Self(u128::from(preference) << 64 | u128::from(ordered(worth)))
+    fn new(preference: (u16, u16), worth: f64, candidate: usize) -> Self {
+        let preference = u64::from(preference.0) << 16 | u64::from(preference.1);
+        let worth = u128::from(preference) << 64 | u128::from(ordered(worth));
+        Self(worth << 16 | candidate as u128 & 0xffff)
     }
 
-    fn preference(self) -> u64 {
-        (self.0 >> 64) as u64
+    fn preference(self) -> u32 {
+        (self.0 >> 80) as u32
     }
 
     fn worth(self) -> u64 {
-        self.0 as u64
+        (self.0 >> 16) as u64
+    }
+
+    fn candidate(self) -> usize {
+        usize::from(self.0 as u16)
+    }
+
+    /// Whether only a tie-break tells them apart.
+    fn is_tied(self, other: Self) -> bool {
+        self.0 >> 16 == other.0 >> 16
     }
 }
 
@@ -49,18 +60,15 @@ impl<'a> Order<'a> {
         limits: &'a Limits,
         candidates: &'a [Candidate],
     ) -> Self {
-        let key = |(deployment, candidate)| {
+        let key = |(index, (deployment, candidate))| {
             Key::new(
                 preference(limits, deployment),
                 worth(limits, deployment, candidate),
+                index,
             )
         };
-        let keys = catalog
-            .deployments()
-            .iter()
-            .zip(candidates)
-            .map(key)
-            .collect();
+        let deployments = catalog.deployments().iter().zip(candidates);
+        let keys = deployments.enumerate().map(key).collect();
         Self {
             catalog,
             limits,
@@ -77,10 +85,18 @@ impl<'a> Order<'a> {
         &mut ranking[..n_peers]
     }
 
-    /// Preferences, then score, then the tie-breaks; total, since names are unique.
-    pub(super) fn compare(&self, a: usize, b: usize) -> Ordering {
-        let by_key = self.keys[a].cmp(&self.keys[b]);
-        by_key.then_with(|| self.by_tie_break(a, b).0)
+    /// Sorts by preferences, then score, then the tie-breaks; total, since names are unique.
+    pub(super) fn sort(&self, ranking: &mut [usize]) {
+        let mut keys: Vec<Key> = ranking.iter().map(|index| self.keys[*index]).collect();
+        keys.sort_unstable();
+        for tied in keys.chunk_by_mut(|a, b| a.is_tied(*b)) {
+            if tied.len() > 1 {
+                tied.sort_unstable_by(|a, b| self.by_tie_break(a.candidate(), b.candidate()).0);
+            }
+        }
+        for (place, key) in ranking.iter_mut().zip(keys) {
+            *place = key.candidate();
+        }
     }
 
     /// Whether the caller's preferences do not tell them apart.
@@ -110,10 +126,10 @@ impl<'a> Order<'a> {
 }
 
 /// Places in the caller's order of models and of providers; what is not listed comes last.
-fn preference(limits: &Limits, deployment: &Deployment) -> (u32, u32) {
+fn preference(limits: &Limits, deployment: &Deployment) -> (u16, u16) {
     let place = |list: &[usize], wanted: usize| {
         let place = list.iter().position(|one| *one == wanted);
-        u32::try_from(place.unwrap_or(list.len())).unwrap_or(u32::MAX)
+        u16::try_from(place.unwrap_or(list.len())).unwrap_or(u16::MAX)
     };
     let models = limits.allowed_models.as_deref().unwrap_or_default();
     (
@@ -141,11 +157,15 @@ mod tests {
     proptest! {
         #[test]
         fn keys_are_in_the_order_of_preferences_then_worth(
-            a in ((0..3_u32, 0..3_u32), any::<f64>()), b in ((0..3_u32, 0..3_u32), any::<f64>())
+            a in ((0..3_u16, 0..3_u16), any::<f64>()), b in ((0..3_u16, 0..3_u16), any::<f64>())
         ) {
             let plain = a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1));
-            prop_assert_eq!(Key::new(a.0, a.1).cmp(&Key::new(b.0, b.1)), plain);
-            prop_assert_eq!(Key::new(a.0, -a.1).worth().cmp(&Key::new(a.0, -b.1).worth()), b.1.total_cmp(&a.1));
+            let [x, y] = [Key::new(a.0, a.1, 65_534), Key::new(b.0, b.1, 65_534)];
+            prop_assert_eq!(x.cmp(&y), plain);
+            prop_assert_eq!(x.is_tied(Key::new(b.0, b.1, 7)), plain.is_eq());
+            prop_assert_eq!(x.worth().cmp(&y.worth()), a.1.total_cmp(&b.1));
+            prop_assert_eq!(x.preference().cmp(&y.preference()), a.0.cmp(&b.0));
+            prop_assert_eq!(x.candidate(), 65_534);
         }
     }
 }
