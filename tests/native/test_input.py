@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -196,3 +197,12 @@ def test_a_broken_catalog_is_refused_with_its_path(path: str, value: Any, messag
 def test_what_is_no_catalog_document_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="catalog"):
         Catalog.from_json(data)
+
+
+def test_what_is_not_said_is_read_as_its_defaults_are(core: Core) -> None:
+    """Shared constants are not read: what they stand for must be what a fresh object says."""
+    silent = Request(messages=[{"role": "user", "content": "Who wrote Faust?"}])
+    spelled_out = replace(silent, constraints=Constraints(), preferences=ProviderPreferences())
+    assert spelled_out.constraints is not silent.constraints
+    decisions = [core.decide(request, now_s=NOW_S, seed=7) for request in (silent, spelled_out)]
+    assert decisions[0].to_json() == decisions[1].to_json()  # with the id, a hash of all that was asked

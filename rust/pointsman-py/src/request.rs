@@ -7,6 +7,7 @@ use pointsman_core::{
 use pyo3::buffer::PyBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::error::{invalid, of_field};
@@ -50,10 +51,7 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
     let allowed_models = get(intern!(py, "allowed_models"))?;
     let permitted_models = get(intern!(py, "permitted_models"))?;
     let service_tier = get(intern!(py, "service_tier"))?;
-    let session_id = optional_text(
-        &get(intern!(py, "constraints"))?.getattr(intern!(py, "session_id"))?,
-        "session_id",
-    )?;
+    let (constraints, session_id) = constraints(&get(intern!(py, "constraints"))?)?;
     Ok(Request {
         conversation: conversation(&get(intern!(py, "messages"))?, session_id.is_some())?,
         n_tools: u32::try_from(n_tools).unwrap_or(u32::MAX),
@@ -74,7 +72,7 @@ pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
         session_id,
         policy_version: optional_text(&get(intern!(py, "policy_version"))?, "policy_version")?,
         arm: optional_text(&get(intern!(py, "arm"))?, "arm")?,
-        constraints: constraints(&get(intern!(py, "constraints"))?)?,
+        constraints,
         preferences: preferences(&get(intern!(py, "preferences"))?)?,
         vector: vector(&get(intern!(py, "vector"))?)?,
     })
@@ -107,7 +105,24 @@ fn vector(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f32>>> {
     ))
 }
 
-fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
+/// Whether the object is that constant of `pointsman.types`, which says nothing: most requests have it, and it need not
+/// be read attribute by attribute.
+fn is_constant(
+    object: &Bound<'_, PyAny>,
+    constant: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<bool> {
+    let py = object.py();
+    let read = || Ok::<_, PyErr>(py.import("pointsman.types")?.getattr(name)?.unbind());
+    Ok(object.is(constant.get_or_try_init(py, read)?))
+}
+
+/// The constraints, and the session they name.
+fn constraints(object: &Bound<'_, PyAny>) -> PyResult<(Constraints<Text>, Option<Text>)> {
+    static NONE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if is_constant(object, &NONE, "NO_CONSTRAINTS")? {
+        return Ok((Constraints::default(), None));
+    }
     let py = object.py();
     let strategy = text(&object.getattr(intern!(py, "strategy"))?, "strategy")?;
     if !matches!(&*strategy, "auto" | "direct" | "cascade" | "race" | "batch") {
@@ -122,7 +137,8 @@ fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
         "quality_tolerance",
         "give three numbers for (lookup, generation, reasoning), or None"
     );
-    Ok(Constraints {
+    let session_id = object.getattr(intern!(py, "session_id"))?;
+    let constraints = Constraints {
         task: optional_text(&object.getattr(intern!(py, "task"))?, "task")?,
         max_cost_usd: field!(object, "max_cost_usd", "give a number, or None"),
         max_latency_ms: field!(object, "max_latency_ms", "give a number, or None"),
@@ -140,10 +156,15 @@ fn constraints(object: &Bound<'_, PyAny>) -> PyResult<Constraints<Text>> {
         deadline_s: field!(object, "deadline_s", "give a number, or None"),
         min_propensity: field!(object, "min_propensity", "give a number"),
         exploration: field!(object, "exploration", "give a bool"),
-    })
+    };
+    Ok((constraints, optional_text(&session_id, "session_id")?))
 }
 
 fn preferences(object: &Bound<'_, PyAny>) -> PyResult<ProviderPreferences<Text>> {
+    static NONE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if is_constant(object, &NONE, "NO_PREFERENCES")? {
+        return Ok(ProviderPreferences::default());
+    }
     let py = object.py();
     let get = |name| object.getattr(name);
     let sort = match optional_text(&get(intern!(py, "sort"))?, "provider.sort")?.as_deref() {
