@@ -59,6 +59,12 @@ impl Place {
         }
     }
 
+    /// Where in the window another place begins.
+    #[inline]
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
+
     #[cold]
     fn change(&mut self, at: usize) {
         let is_middle = self.middle.contains(&at);

@@ -24,67 +24,106 @@ pub(super) const AT_EDGE: u32 = 1 << 31;
 pub(super) const IN_MIDDLE: u32 = 1 << 30;
 
 /// The n-grams and themes met in a text and not yet looked through.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Queue {
+    pub(super) rows: Rows,
+    pub(super) counts: Counts,
+}
+
+/// What waits: only the first ones as [`Counts`] tell. They stand apart so that a loop can keep them in registers.
+#[derive(Debug)]
+pub(super) struct Rows {
     buckets: [u16; ROOM],
     factors: [u8; ROOM],
-    n: usize,
     /// Themes of a word, a bit each, and where it stands.
     themes: [u32; THEMES_ROOM],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    n_grams: usize,
     n_themes: usize,
 }
 
-impl Default for Queue {
+impl Default for Rows {
     fn default() -> Self {
         Self {
             buckets: [0; ROOM],
             factors: [0; ROOM],
-            n: 0,
             themes: [0; THEMES_ROOM],
-            n_themes: 0,
         }
     }
 }
 
-impl Queue {
+impl Counts {
     /// Whether another token might have no room.
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.n > ROOM - MOST_OF_TOKEN
+    pub(super) fn is_full(self) -> bool {
+        self.n_grams > ROOM - MOST_OF_TOKEN
     }
+}
 
-    #[inline]
-    pub(super) fn push(&mut self, bucket: u16, factor: u8) {
-        self.buckets[self.n % ROOM] = bucket;
-        self.factors[self.n % ROOM] = factor;
-        self.n += 1;
-    }
-
-    /// Adds a token, its pair, and the first `n_pieces` of its pieces; the others are written too and written over.
+impl Rows {
+    /// Adds a token, its pair, and its pieces as [`push_pieces`](Self::push_pieces) does.
     #[inline(always)]
     #[allow(clippy::inline_always)] // once a word
     pub(super) fn push_token<const N: usize>(
         &mut self,
+        counts: &mut Counts,
         own: [u16; N_OF_TOKEN],
         pieces: &[u16; N],
         n_pieces: usize,
         factors: &Factors,
     ) {
-        let range = self.n..self.n + N_OF_TOKEN + N;
+        let range = counts.n_grams..counts.n_grams + N_OF_TOKEN + N;
         let buckets = self.buckets.get_mut(range.clone());
         if let (Some(buckets), Some(places)) = (buckets, self.factors.get_mut(range)) {
             buckets[..N_OF_TOKEN].copy_from_slice(&own);
             buckets[N_OF_TOKEN..].copy_from_slice(pieces);
             places.copy_from_slice(&factors[..N_OF_TOKEN + N]);
-            self.n += N_OF_TOKEN + n_pieces;
+            counts.n_grams += N_OF_TOKEN + n_pieces;
+        }
+    }
+
+    /// Adds the first `n_pieces` of a word's pieces; the others are written too and written over.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // once a word
+    pub(super) fn push_pieces<const N: usize>(
+        &mut self,
+        counts: &mut Counts,
+        pieces: &[u16; N],
+        n_pieces: usize,
+        factors: &Factors,
+    ) {
+        let range = counts.n_grams..counts.n_grams + N;
+        let buckets = self.buckets.get_mut(range.clone());
+        if let (Some(buckets), Some(places)) = (buckets, self.factors.get_mut(range)) {
+            buckets.copy_from_slice(pieces);
+            places.copy_from_slice(&factors[N_OF_TOKEN..N_OF_TOKEN + N]);
+            counts.n_grams += n_pieces;
         }
     }
 
     /// Adds the themes of a word, with where it stands.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // once a word
+    pub(super) fn push_themes(&mut self, counts: &mut Counts, themes: u32, place: u32) {
+        self.themes[counts.n_themes % THEMES_ROOM] = themes | place;
+        counts.n_themes += usize::from(themes != 0);
+    }
+}
+
+impl Queue {
+    #[inline]
+    pub(super) fn push(&mut self, bucket: u16, factor: u8) {
+        let at = self.counts.n_grams % ROOM;
+        (self.rows.buckets[at], self.rows.factors[at]) = (bucket, factor);
+        self.counts.n_grams += 1;
+    }
+
     #[inline]
     pub(super) fn push_themes(&mut self, themes: u32, place: u32) {
-        self.themes[self.n_themes % THEMES_ROOM] = themes | place;
-        self.n_themes += usize::from(themes != 0);
+        self.rows.push_themes(&mut self.counts, themes, place);
     }
 
     /// Goes through all: adds the buckets that were not met before, and counts the themes, in the middle as `faint`.
@@ -95,17 +134,15 @@ impl Queue {
         tallies: &mut Tallies,
         faint: f32,
     ) {
-        let mut n_new = 0;
-        for at in 0..self.n.min(ROOM) {
-            let (bucket, factor) = (self.buckets[at], self.factors[at]);
-            self.buckets[n_new % ROOM] = bucket;
-            self.factors[n_new % ROOM] = factor;
-            n_new += usize::from(met.is_new(bucket));
-        }
-        let n_new = n_new.min(ROOM);
-        grams.extend(&self.buckets[..n_new], &self.factors[..n_new]);
-        self.n = 0;
-        for themes in &self.themes[..self.n_themes.min(THEMES_ROOM)] {
+        let Counts { n_grams, n_themes } = std::mem::take(&mut self.counts);
+        let n_new = self.rows.keep_new(met, n_grams);
+        let Rows {
+            buckets,
+            factors,
+            themes,
+        } = &self.rows;
+        grams.extend(&buckets[..n_new], &factors[..n_new]);
+        for themes in &themes[..n_themes.min(THEMES_ROOM)] {
             let is_edge = f32::from(u8::from(themes & AT_EDGE != 0));
             let share = if themes & IN_MIDDLE == 0 { 1.0 } else { faint };
             let mut bits = themes & stems::ALL;
@@ -116,6 +153,37 @@ impl Queue {
                 bits &= bits - 1;
             }
         }
-        self.n_themes = 0;
     }
+}
+
+impl Rows {
+    /// Moves what was not met before to the front; returns how many they are.
+    fn keep_new(&mut self, met: &mut Met, n_grams: usize) -> usize {
+        const AT_ONCE: usize = 4;
+        if n_grams == 0 {
+            return 0;
+        }
+        // Up to a whole number of steps the last is repeated: it is not new then.
+        let end = n_grams.next_multiple_of(AT_ONCE).min(ROOM);
+        let last = n_grams.min(ROOM) - 1;
+        for at in n_grams..end {
+            (self.buckets[at], self.factors[at]) = (self.buckets[last], self.factors[last]);
+        }
+        let (mut at, mut n_new) = (0, 0);
+        while let (Some(buckets), Some(factors)) = (
+            chunk::<_, AT_ONCE>(&self.buckets[..end], at),
+            chunk::<_, AT_ONCE>(&self.factors[..end], at),
+        ) {
+            for (bucket, factor) in buckets.into_iter().zip(factors) {
+                (self.buckets[n_new % ROOM], self.factors[n_new % ROOM]) = (bucket, factor);
+                n_new += usize::from(met.is_new(bucket));
+            }
+            at += AT_ONCE;
+        }
+        n_new.min(ROOM)
+    }
+}
+
+fn chunk<T: Copy, const N: usize>(row: &[T], at: usize) -> Option<[T; N]> {
+    row.get(at..)?.first_chunk().copied()
 }

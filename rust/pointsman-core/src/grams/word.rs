@@ -46,11 +46,41 @@ pub(super) static FOLDED: [u8; 256] = {
     table
 };
 
+/// What a byte of ASCII says by itself: part of a word (or of a character beyond ASCII), white space, a symbol. A line
+/// end is a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Word,
+    Space,
+    Symbol,
+}
+
+pub(super) static ROLES: [Role; 256] = {
+    let mut table = [Role::Word; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if FOLDED[byte] == 0 {
+            table[byte] = match byte as u8 {
+                b'\t' | 0x0B..=b'\r' | b' ' => Role::Space,
+                _ => Role::Symbol,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// The lower case of a letter or digit beyond ASCII, the first character of it, or a sign that Indic scripts and Thai
 /// write around their letters; `None` for what is neither.
 pub(super) fn folded(c: char) -> Option<char> {
     match c {
-        '\0'..='\x7f' => None,
+        // ASCII, and what scripts print between words.
+        '\0'..='\x7f'
+        | '\u{2000}'..='\u{206f}'
+        | '\u{3000}'..='\u{3004}'
+        | '\u{3008}'..='\u{3020}'
+        | '\u{ff01}'..='\u{ff0f}'
+        | '\u{ff1a}'..='\u{ff20}' => None,
         // Chinese, kana, Korean and small Cyrillic letters: those of whole scripts, without a search.
         '\u{4e00}'..='\u{9fff}'
         | '\u{3041}'..='\u{3096}'
@@ -66,12 +96,25 @@ pub(super) fn folded(c: char) -> Option<char> {
 fn belongs_to_word(c: char) -> bool {
     let is_sign = matches!(c, '\u{900}'..='\u{e7f}')
         && !matches!(c, '\u{964}' | '\u{965}' | '\u{970}' | '\u{e3f}' | '\u{e4f}');
-    c.is_alphanumeric() || is_sign
+    is_sign || c.is_alphanumeric()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn roles_of_ascii_are_those_of_its_characters() {
+        for byte in 0..128_u8 {
+            let c = char::from(byte);
+            let role = match c {
+                _ if c.is_alphanumeric() => Role::Word,
+                _ if c != '\n' && c.is_whitespace() => Role::Space,
+                _ => Role::Symbol,
+            };
+            assert_eq!(ROLES[usize::from(byte)], role, "{c:?}");
+        }
+    }
 
     #[test]
     fn every_character_is_folded_as_unicode_says() {

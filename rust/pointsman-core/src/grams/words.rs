@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::gathered::Grams;
 use super::gloss::{KeptGloss, each_piece};
 use super::place::{MIDDLE_WEIGHT, Place};
+use super::queue::Queue;
 use super::reader::Memory;
-use super::word::{FOLDED, Word, folded};
+use super::word::{FOLDED, ROLES, Role, Word, folded};
 use super::{Kind, Space, Tallies, bucket, hash};
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
@@ -29,11 +30,35 @@ pub(super) struct Words<'a> {
     faint: f32,
     place: Place,
     is_operator: bool,
-    /// The hash of the token before, and its themes.
-    previous: u64,
-    previous_themes: u32,
+    previous: Previous,
     n_tokens: usize,
     end: [u64; N_END],
+}
+
+/// The hash of the token before, and its themes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Previous {
+    own: u64,
+    themes: u32,
+}
+
+impl Previous {
+    /// What it and the token after it are hashed to.
+    #[inline]
+    fn pair(self, own: u64) -> u64 {
+        self.own.rotate_left(21) ^ own
+    }
+
+    /// Themes of a word, and those it has with the one before; `alone` as [`stems::themes`] tells them.
+    #[inline]
+    fn themes_with(self, own: u64, alone: u32) -> u32 {
+        let themes = alone & stems::ALL;
+        if stems::may_pair(self.themes, alone) {
+            themes | stems::pair_themes(self.own, own)
+        } else {
+            themes
+        }
+    }
 }
 
 impl<'a> Words<'a> {
@@ -45,8 +70,7 @@ impl<'a> Words<'a> {
             tallies: Tallies::default(),
             faint: weight * MIDDLE_WEIGHT / weight,
             place: Place::before(0, 0),
-            previous: 0,
-            previous_themes: 0,
+            previous: Previous::default(),
             n_tokens: 0,
             end: [0; N_END],
         }
@@ -55,48 +79,83 @@ impl<'a> Words<'a> {
     /// Reads a window that begins at `at` in a text of `n_bytes`.
     pub(super) fn read_window(&mut self, text: &str, plain: Part<'_>, at: usize, n_bytes: usize) {
         self.place = Place::before(at, n_bytes);
-        (self.previous, self.previous_themes) = (0, 0);
+        self.previous = Previous::default();
         (self.n_tokens, self.end) = (0, [0; N_END]);
         self.scan(text, plain);
         self.finish();
     }
 
     fn scan(&mut self, text: &str, plain: Part<'_>) {
-        let (mut at, mut symbol) = (0, ' ');
-        for (start, end, known) in plain.iter() {
-            if text.as_bytes()[at..start] == *b" " {
-                self.place.go_to(at);
-            } else {
-                self.scan_range(text, at..start, symbol);
-            }
-            self.known_word(known);
-            (at, symbol) = (end, ' ');
+        let (bytes, mut words) = (text.as_bytes(), plain.iter());
+        let (mut at, mut next) = (0, words.next());
+        while let Some((start, end, known)) = next {
+            self.scan_range(text, at..start);
+            self.glossed(known.own, known.bucket, known.themes);
+            self.pieces(&known.pieces, usize::from(known.n_pieces));
+            at = end;
+            next = self.run(bytes, &mut at, &mut words);
         }
-        self.scan_range(text, at..text.len(), symbol);
+        self.scan_range(text, at..text.len());
     }
 
-    /// Takes a plain word.
+    /// Takes plain words with a space between each and the one before, which ends at `at`, as long as they stand in
+    /// one place and nothing else is to be done. Returns the word that this is not so of.
     #[inline(always)]
-    #[allow(clippy::inline_always)] // once a word
-    fn known_word(&mut self, known: &Known) {
-        let Known { own, bucket, .. } = *known;
-        self.themes(own, known.themes);
-        let n_pieces = usize::from(known.n_pieces);
-        self.token(own, bucket, &known.pieces, n_pieces);
+    #[allow(clippy::inline_always)] // what is counted stays in registers over the whole loop
+    fn run<'k>(
+        &mut self,
+        bytes: &[u8],
+        at: &mut usize,
+        words: &mut impl Iterator<Item = (usize, usize, &'k Known)>,
+    ) -> Option<(usize, usize, &'k Known)> {
+        if self.n_tokens < N_LEAD || self.is_operator {
+            return words.next();
+        }
+        let (factors, marks, end) = (self.place.factors(), self.place.marks(), self.place.end());
+        let Queue { rows, counts } = &mut *self.memory.queue;
+        let mut n = *counts;
+        let (mut previous, mut n_tokens) = (self.previous, self.n_tokens);
+        let stopped = loop {
+            let Some((start, word_end, known)) = words.next() else {
+                break None;
+            };
+            let is_next = start == *at + 1 && bytes.get(*at) == Some(&b' ') && *at < end;
+            if !is_next || n.is_full() {
+                break Some((start, word_end, known));
+            }
+            let themes = previous.themes_with(known.own, known.themes);
+            rows.push_themes(&mut n, themes, marks);
+            let own = [
+                known.bucket,
+                bucket(previous.pair(known.own), Kind::Pair, false),
+            ];
+            let n_pieces = usize::from(known.n_pieces);
+            rows.push_token(&mut n, own, &known.pieces, n_pieces, factors);
+            (previous.own, previous.themes) = (known.own, known.themes);
+            self.end[n_tokens % N_END] = known.own;
+            n_tokens += 1;
+            *at = word_end;
+        };
+        *counts = n;
+        (self.previous, self.n_tokens) = (previous, n_tokens);
+        stopped
     }
 
-    /// Reads what stands between two plain words, after `symbol`: mostly a space.
+    /// Reads what stands between two plain words: mostly a space or a symbol.
     #[inline]
-    fn scan_range(&mut self, text: &str, range: Range<usize>, mut symbol: char) {
+    fn scan_range(&mut self, text: &str, range: Range<usize>) {
         let bytes = &text.as_bytes()[..range.end];
-        let mut at = range.start;
+        let (mut at, mut before) = (range.start, b' ');
         while let Some(byte) = bytes.get(at) {
-            if !byte.is_ascii() || FOLDED[usize::from(*byte)] != 0 {
-                return self.scan_words(text, at..range.end, symbol);
+            let role = ROLES[usize::from(*byte)];
+            if role == Role::Word {
+                return self.scan_words(text, at..range.end, char::from(before));
             }
-            let c = char::from(*byte);
-            self.symbol(c, at, symbol);
-            symbol = if c == ' ' { symbol } else { c };
+            self.place.go_to(at);
+            if role == Role::Symbol && *byte != before {
+                self.symbol(char::from(*byte));
+            }
+            before = if *byte == b' ' { before } else { *byte };
             at += 1;
         }
     }
@@ -127,7 +186,10 @@ impl<'a> Words<'a> {
                 word.push(lower);
             } else {
                 self.word(&mut word);
-                self.symbol(c, at, symbol);
+                self.place.go_to(at);
+                if c != symbol && (c == '\n' || !c.is_whitespace()) {
+                    self.symbol(c);
+                }
                 symbol = if c == ' ' { symbol } else { c };
             }
             at += c.len_utf8();
@@ -161,16 +223,12 @@ impl<'a> Words<'a> {
         at
     }
 
-    /// A character between words at `at`, after `before`.
+    /// A character between words.
     #[inline]
-    fn symbol(&mut self, c: char, at: usize, before: char) {
-        self.place.go_to(at);
-        if c != before && (c == '\n' || !c.is_whitespace()) {
-            let own = u64::from(u32::from(c)) | 1 << 40;
-            let bucket = bucket(own, Kind::Word, self.is_operator);
-            self.previous_themes = 0;
-            self.token(own, bucket, &[], 0);
-        }
+    fn symbol(&mut self, c: char) {
+        let own = u64::from(u32::from(c)) | 1 << 40;
+        self.previous.themes = 0;
+        self.token(own, bucket(own, Kind::Word, self.is_operator));
     }
 
     /// Takes the word gathered, if any, and empties it.
@@ -197,80 +255,73 @@ impl<'a> Words<'a> {
             word
         };
         if let Some(gloss) = self.memory.known.get(key).copied() {
-            return self.glossed(&gloss);
+            return self.kept(&gloss);
         }
         let bytes = &word.bytes()[..n];
         let Some(gloss) = KeptGloss::of(bytes, self.is_operator) else {
             return self.new_word(bytes, bytes.is_ascii());
         };
         self.memory.known.keep(key, gloss);
-        self.glossed(&gloss);
+        self.kept(&gloss);
     }
 
-    fn glossed(&mut self, gloss: &KeptGloss) {
-        self.themes(gloss.own, gloss.themes);
-        let n_pieces = usize::from(gloss.n_pieces);
-        self.token(gloss.own, gloss.bucket, &gloss.pieces, n_pieces);
+    fn kept(&mut self, gloss: &KeptGloss) {
+        self.glossed(gloss.own, gloss.bucket, gloss.themes);
+        self.pieces(&gloss.pieces, usize::from(gloss.n_pieces));
     }
 
     /// A word that is not kept.
     fn new_word(&mut self, word: &[u8], is_ascii: bool) {
         let own = hash(word);
-        self.themes(own, stems::themes(word, own));
         let bucket = bucket(own, Kind::Word, self.is_operator);
-        self.token(own, bucket, &[], 0);
+        self.glossed(own, bucket, stems::themes(word, own));
         each_piece(word, is_ascii, |hash| self.push(hash, Kind::Piece));
     }
 
-    /// Counts the themes of the word that is read, and those it has with the word before.
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // once a word
-    fn themes(&mut self, own: u64, alone: u32) {
-        let mut themes = alone & stems::ALL;
-        if stems::may_pair(self.previous_themes, alone) {
-            themes |= stems::pair_themes(self.previous, own);
-        }
-        self.previous_themes = alone;
+    /// A word with its themes, and those it has with the word before.
+    #[inline]
+    fn glossed(&mut self, own: u64, bucket: u16, alone: u32) {
+        let themes = self.previous.themes_with(own, alone);
+        self.previous.themes = alone;
         self.memory.queue.push_themes(themes, self.place.marks());
+        self.token(own, bucket);
     }
 
-    /// A word or a symbol: itself, with the one before, where it stands, and its pieces.
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // once a token
-    fn token<const N: usize>(&mut self, own: u64, bucket: u16, pieces: &[u16; N], n_pieces: usize) {
-        if self.memory.queue.is_full() {
+    /// The first `n_pieces` of the pieces of a word.
+    #[inline]
+    fn pieces<const N: usize>(&mut self, pieces: &[u16; N], n_pieces: usize) {
+        let Queue { rows, counts } = &mut *self.memory.queue;
+        rows.push_pieces(counts, pieces, n_pieces, self.place.factors());
+    }
+
+    /// A word or a symbol: itself, with the one before, and where it stands.
+    #[inline]
+    fn token(&mut self, own: u64, bucket: u16) {
+        if self.memory.queue.counts.is_full() {
             self.settle();
         }
+        let pair = self.previous.pair(own);
         if self.n_tokens < N_LEAD || self.is_operator {
-            self.rare_token(own, bucket);
-            let pieces = &pieces[..n_pieces.min(N)];
-            let factor = self.place.factor(Kind::Piece);
-            pieces
-                .iter()
-                .for_each(|piece| self.memory.queue.push(*piece, factor));
+            self.rare_token(own, bucket, pair);
         } else {
-            let pair = super::bucket(self.pair(own), Kind::Pair, false);
-            self.memory
-                .queue
-                .push_token([bucket, pair], pieces, n_pieces, self.place.factors());
+            let [word_factor, pair_factor, ..] = *self.place.factors();
+            self.memory.queue.push(bucket, word_factor);
+            let bucket = super::bucket(pair, Kind::Pair, false);
+            self.memory.queue.push(bucket, pair_factor);
         }
         self.end[self.n_tokens % N_END] = own;
-        self.previous = own;
+        self.previous.own = own;
         self.n_tokens += 1;
-    }
-
-    fn pair(&self, own: u64) -> u64 {
-        self.previous.rotate_left(21) ^ own
     }
 
     /// A token that leads its text, or is an operator's.
     #[inline(never)]
-    fn rare_token(&mut self, own: u64, bucket: u16) {
+    fn rare_token(&mut self, own: u64, bucket: u16, pair: u64) {
         self.memory
             .queue
             .push(bucket, self.place.factor(Kind::Word));
         self.push_as_user(own, Kind::Word);
-        self.push(self.pair(own), Kind::Pair);
+        self.push(pair, Kind::Pair);
         if self.n_tokens < N_LEAD {
             self.push(own, Kind::Lead);
         }
