@@ -9,7 +9,7 @@ pub(crate) const MOST_ROWS: usize = 512;
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 24;
 
-/// Rows, and of each a factor of at most 2^14. One out of range is all zeros.
+/// Rows, and of each a factor in `[0, 2^14]`. One out of range is all zeros.
 #[derive(Clone, Copy)]
 struct Table<'a, const N: usize> {
     rows: &'a [[i8; N]],
@@ -39,7 +39,7 @@ impl<const N: usize> Table<'_, N> {
     }
 }
 
-/// The sum of at most [`MOST_ROWS`] rows of `ids`, each multiplied by its factor of at most 2^14.
+/// The sum of at most [`MOST_ROWS`] rows of `ids`, each multiplied by its factor in `[0, 2^14]`.
 #[cfg_attr(target_arch = "x86_64", allow(unsafe_code))]
 pub(crate) fn sum_of_rows<const N: usize>(
     rows: &[[i8; N]],
@@ -79,62 +79,103 @@ fn portable<const N: usize>(table: Table<'_, N>, ids: &[u32]) -> [i32; N] {
     sums
 }
 
+/// Sums of 64 places, in the order that [`add_four`] leaves them in; of each the high part of the factors, and the low.
+#[cfg(target_arch = "x86_64")]
+type Sums = [[std::arch::x86_64::__m512i; 2]; 4];
+
+/// Four rows at a time, half of their places after the other: all sums stay in registers.
+///
+/// An instruction multiplies four bytes by four of seven bits and adds them up, so factors come in two parts.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn with_avx512<const N: usize>(table: Table<'_, N>, ids: &[u32]) -> [i32; N] {
+    use std::arch::x86_64::{_mm512_set1_epi32, _mm512_setzero_si512};
+    const { assert!(N.is_multiple_of(128)) };
+    let mut out = [0; N];
+    for start in (0..N).step_by(128) {
+        let (mut first, mut second): (Sums, Sums) = (
+            [[_mm512_setzero_si512(); 2]; 4],
+            [[_mm512_setzero_si512(); 2]; 4],
+        );
+        for (i, four) in ids.chunks(4).enumerate() {
+            if start == 0 {
+                let ahead = (4 * i + AHEAD).min(ids.len());
+                table.prefetch(&ids[ahead..(ahead + 4).min(ids.len())]);
+            }
+            let (a, by_a) = table.get(four.first());
+            let (b, by_b) = table.get(four.get(1));
+            let (c, by_c) = table.get(four.get(2));
+            let (d, by_d) = table.get(four.get(3));
+            let by = [by_a, by_b, by_c, by_d];
+            let factors = [
+                _mm512_set1_epi32(i32::from_le_bytes(by.map(|by| (by >> 7) as u8))),
+                _mm512_set1_epi32(i32::from_le_bytes(by.map(|by| (by & 127) as u8))),
+            ];
+            add_four(&mut first, [a, b, c, d], start, factors);
+            add_four(&mut second, [a, b, c, d], start + 64, factors);
+        }
+        write(&first, &mut out[start..start + 64]);
+        write(&second, &mut out[start + 64..start + 128]);
+    }
+    out
+}
+
+/// Adds 64 places of four rows from `at` on, each multiplied by its factor.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[inline]
+#[allow(unsafe_code)]
+fn add_four<const N: usize>(
+    sums: &mut Sums,
+    rows: [&[i8; N]; 4],
+    at: usize,
+    factors: [std::arch::x86_64::__m512i; 2],
+) {
+    use std::arch::x86_64::{
+        _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_unpackhi_epi8, _mm512_unpackhi_epi16,
+        _mm512_unpacklo_epi8, _mm512_unpacklo_epi16,
+    };
+    assert!(at + 64 <= N);
+    // SAFETY: 64 bytes from `at` on lie in the row; any alignment will do.
+    let [a, b, c, d] = rows.map(|row| unsafe { _mm512_loadu_si512(row.as_ptr().add(at).cast()) });
+    let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d));
+    let (ab_high, cd_high) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d));
+    let fours = [
+        _mm512_unpacklo_epi16(ab, cd),
+        _mm512_unpackhi_epi16(ab, cd),
+        _mm512_unpacklo_epi16(ab_high, cd_high),
+        _mm512_unpackhi_epi16(ab_high, cd_high),
+    ];
+    for (sums, four) in sums.iter_mut().zip(fours) {
+        for (sum, factors) in sums.iter_mut().zip(factors) {
+            *sum = _mm512_dpbusd_epi32(*sum, factors, four);
+        }
+    }
+}
+
+/// Writes the sums in the order of their places: unpacking interleaves within quarters, and of each sixteen places the
+/// first sums have the first four.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[inline]
+#[allow(unsafe_code)]
+fn write(sums: &Sums, out: &mut [i32]) {
+    use std::arch::x86_64::{_mm512_add_epi32, _mm512_slli_epi32, _mm512_storeu_si512};
+    for (j, [high, low]) in sums.iter().enumerate() {
+        let mut lanes = [0; 16];
+        let sum = _mm512_add_epi32(_mm512_slli_epi32::<7>(*high), *low);
+        // SAFETY: sixteen lanes fill the array; any alignment will do.
+        unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), sum) };
+        for (sixteen, lanes) in out.chunks_exact_mut(16).zip(lanes.chunks_exact(4)) {
+            sixteen[4 * j..4 * j + 4].copy_from_slice(lanes);
+        }
+    }
+}
+
 /// The factors of two rows in one lane.
 #[cfg(target_arch = "x86_64")]
 fn both(a: i16, b: i16) -> i32 {
     i32::from(a) & 0xffff | i32::from(b) << 16
-}
-
-/// Two rows at a time; the sums of all places stay in registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-#[allow(unsafe_code)]
-fn with_avx512<const N: usize>(table: Table<'_, N>, ids: &[u32]) -> [i32; N] {
-    use std::arch::x86_64::{
-        __m512i, _mm256_loadu_si256, _mm512_cvtepi8_epi16, _mm512_dpwssd_epi32, _mm512_loadu_si512,
-        _mm512_permutex2var_epi32, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
-        _mm512_unpackhi_epi16, _mm512_unpacklo_epi16,
-    };
-    const MOST_PARTS: usize = 8;
-    const PLACES: usize = 32;
-    // Unpacking interleaves within quarters: places 0-3 of each eight are in the low sum, 4-7 in the high one.
-    const ORDER: [[i32; 16]; 2] = [
-        [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23],
-        [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31],
-    ];
-    const { assert!(N.is_multiple_of(PLACES) && N / PLACES <= MOST_PARTS) };
-    let mut sums = [[_mm512_setzero_si512(); 2]; MOST_PARTS];
-    for (i, pair) in ids.chunks(2).enumerate() {
-        table.prefetch(
-            ids.get(2 * i + AHEAD..)
-                .map_or(&[], |ahead| &ahead[..ahead.len().min(2)]),
-        );
-        let ((a, by_a), (b, by_b)) = (table.get(pair.first()), table.get(pair.get(1)));
-        let factors = _mm512_set1_epi32(both(by_a, by_b));
-        for (part, [low, high]) in sums[..N / PLACES].iter_mut().enumerate() {
-            // SAFETY: the 32 bytes from here on lie in the row, as N is a multiple of 32; any alignment will do.
-            let load = |row: &[i8; N]| unsafe {
-                _mm512_cvtepi8_epi16(_mm256_loadu_si256(row.as_ptr().add(PLACES * part).cast()))
-            };
-            let (a, b) = (load(a), load(b));
-            *low = _mm512_dpwssd_epi32(*low, _mm512_unpacklo_epi16(a, b), factors);
-            *high = _mm512_dpwssd_epi32(*high, _mm512_unpackhi_epi16(a, b), factors);
-        }
-    }
-    let mut out = [0; N];
-    // SAFETY: sixteen numbers are read where there are sixteen.
-    let order: [__m512i; 2] = ORDER
-        .each_ref()
-        .map(|order| unsafe { _mm512_loadu_si512(order.as_ptr().cast()) });
-    for (part, [low, high]) in sums[..N / PLACES].iter().enumerate() {
-        for (half, order) in order.into_iter().enumerate() {
-            let at = PLACES * part + 16 * half;
-            let lanes = _mm512_permutex2var_epi32(*low, order, *high);
-            // SAFETY: at + 16 <= N; any alignment will do.
-            unsafe { _mm512_storeu_si512(out.as_mut_ptr().add(at).cast(), lanes) };
-        }
-    }
-    out
 }
 
 /// Batch by batch, 64 places of all its rows before the next 64: sums stay in registers, a row's line is read once.
