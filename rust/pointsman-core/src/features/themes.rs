@@ -1,5 +1,8 @@
 //! The themes of a conversation: how often what tells a domain or a task was met, part by part.
 
+use std::hint::black_box;
+use std::sync::LazyLock;
+
 use crate::grams::Tallies;
 use crate::lexicon::{N_DOMAIN_THEMES, N_THEMES};
 use crate::stems::Tally;
@@ -45,11 +48,39 @@ impl Themes {
 }
 
 fn of_tally(tally: &Tally) -> [f32; N_THEMES + N_DOMAIN_THEMES] {
+    // Mostly there is no system prompt, and nothing of what it would tell.
+    if *tally == [0.0; N_THEMES] {
+        return [0.0; N_THEMES + N_DOMAIN_THEMES];
+    }
     let sum: f32 = tally[..N_DOMAIN_THEMES].iter().sum();
     std::array::from_fn(|k| match k.checked_sub(N_THEMES) {
-        // Most were not met.
-        None if tally[k] == 0.0 => 0.0,
-        None => tally[k].ln_1p(),
+        None => log(tally[k]),
         Some(domain) => tally[domain] / (sum + 1.0),
     })
+}
+
+/// ln(1 + count); of most counts, which are small whole numbers, computed once.
+fn log(count: f32) -> f32 {
+    // Not by the compiler, whose last bit is another.
+    static LOGS: LazyLock<[f32; 16]> =
+        LazyLock::new(|| std::array::from_fn(|count| black_box(count as f32).ln_1p()));
+    let whole = count as usize;
+    match LOGS.get(whole) {
+        Some(log) if whole as f32 == count => *log,
+        _ => count.ln_1p(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_counts_have_the_log_of_any_other() {
+        for half in 0..60_u8 {
+            let count = f32::from(half) / 2.0;
+            let computed = black_box(count).ln_1p();
+            assert_eq!(log(count).to_bits(), computed.to_bits(), "{count}");
+        }
+    }
 }
