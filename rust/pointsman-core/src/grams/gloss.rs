@@ -1,6 +1,5 @@
 //! What the bytes of a word alone tell: its hash, its themes, its pieces.
 
-use super::word::MAX_WORD_BYTES;
 use super::{Kind, bucket, hash};
 use crate::stems;
 
@@ -23,8 +22,9 @@ impl KeptGloss {
     /// The gloss of a folded word; `None` of one with more pieces than there is room for.
     pub(crate) fn of(word: &[u8], is_operator: bool) -> Option<Self> {
         let (mut pieces, mut n_pieces) = ([0; MAX_PIECES], 0);
+        let mut places = pieces.iter_mut();
         each_piece(word, word.is_ascii(), |hash| {
-            if let Some(place) = pieces.get_mut(n_pieces) {
+            if let Some(place) = places.next() {
                 *place = bucket(hash, Kind::Piece, is_operator);
             }
             n_pieces += 1;
@@ -66,28 +66,44 @@ fn pieces_of_ascii(word: &[u8], mut emit: impl FnMut(u64)) {
     for piece in ends {
         emit(u64::from(u32::from_le_bytes(piece)));
     }
-    for piece in word.windows(4) {
-        let bytes = [piece[0], piece[1], piece[2], piece[3]];
-        emit(u64::from(u32::from_le_bytes(bytes)));
+    let mut rest = word;
+    while let Some(piece) = rest.first_chunk() {
+        emit(u64::from(u32::from_le_bytes(*piece)));
+        rest = &rest[1..];
     }
 }
 
 /// Of a script with spaces three and four characters, of one without one to three.
 fn pieces_of_chars(word: &[u8], mut emit: impl FnMut(u64)) {
-    let mut starts = [0; MAX_WORD_BYTES + 1];
-    let mut n_chars = 0;
-    for (at, byte) in word.iter().enumerate() {
-        if *byte & 0xC0 != 0x80 {
-            starts[n_chars] = at;
-            n_chars += 1;
-        }
-    }
-    starts[n_chars] = word.len();
     let is_wide = word.iter().any(|byte| *byte >= 0xE0);
-    let lengths = if is_wide { 1..=3 } else { 3..=4 };
-    for length in lengths {
-        for first in 0..(n_chars + 1).saturating_sub(length) {
-            emit(hash(&word[starts[first]..starts[first + length]]));
+    let (least, most) = if is_wide { (1, 3) } else { (3, 4) };
+    let mut rest = word;
+    while let Some((first, after)) = rest.split_first() {
+        if is_start(*first) {
+            each_run(rest, least, most, &mut emit);
+        }
+        rest = after;
+    }
+}
+
+/// Emits the hash of the first characters, as many as each of `least` to `most`, as far as there are so many.
+fn each_run(bytes: &[u8], least: usize, most: usize, emit: &mut impl FnMut(u64)) {
+    let (mut n_chars, mut hash) = (0, stems::OFFSET);
+    for (at, byte) in bytes.iter().enumerate() {
+        hash = stems::step(hash, *byte);
+        if bytes.get(at + 1).is_none_or(|next| is_start(*next)) {
+            n_chars += 1;
+            if n_chars >= least {
+                emit(hash);
+            }
+            if n_chars == most {
+                return;
+            }
         }
     }
+}
+
+/// Whether a byte of UTF-8 begins a character.
+fn is_start(byte: u8) -> bool {
+    byte & 0xC0 != 0x80
 }

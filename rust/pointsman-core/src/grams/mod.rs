@@ -57,9 +57,9 @@ const N_SPACES: usize = 3;
 /// The bucket of an n-gram, hashed as a user's or as an operator's.
 #[inline(always)]
 #[allow(clippy::inline_always)] // about as often as there are bytes, with a kind known at each place
-fn bucket(hash: u64, kind: Kind, is_operator: bool) -> u16 {
+const fn bucket(hash: u64, kind: Kind, is_operator: bool) -> u16 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let seed = (kind as u64 * 2 + 1 + u64::from(is_operator)) << 56;
+    let seed = (kind as u64 * 2 + 1 + is_operator as u64) << 56;
     let mixed = (hash ^ seed).wrapping_mul(GOLDEN);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(GOLDEN);
     (mixed >> (64 - BUCKET_BITS)) as u16

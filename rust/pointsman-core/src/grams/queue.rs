@@ -85,6 +85,25 @@ impl Rows {
         }
     }
 
+    /// Adds a symbol and its pair; written over by what comes next if it is none.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // once a byte between words
+    pub(super) fn push_symbol(
+        &mut self,
+        counts: &mut Counts,
+        own: [u16; N_OF_TOKEN],
+        is_symbol: bool,
+        factors: &Factors,
+    ) {
+        let range = counts.n_grams..counts.n_grams + N_OF_TOKEN;
+        let buckets = self.buckets.get_mut(range.clone());
+        if let (Some(buckets), Some(places)) = (buckets, self.factors.get_mut(range)) {
+            buckets.copy_from_slice(&own);
+            places.copy_from_slice(&factors[..N_OF_TOKEN]);
+            counts.n_grams += N_OF_TOKEN * usize::from(is_symbol);
+        }
+    }
+
     /// Adds the first `n_pieces` of a word's pieces; the others are written too and written over.
     #[inline(always)]
     #[allow(clippy::inline_always)] // once a word

@@ -93,7 +93,7 @@ mod tests {
     proptest! {
         #[test]
         fn plain_words_are_read_as_any_others(
-            text in "(([a-cZ7]{1,16}|[a-c]{5,9}|\\PC{1,3})[ .,_\\n'é]{0,3}){0,60}", space in prop::sample::select(
+            text in "(([a-cZ7]{1,16}|[a-c]{5,9}|\\PC{1,3})[ .,_\\n\t!'é]{0,4}){0,60}", space in prop::sample::select(
                 vec![Space::Last, Space::Before, Space::System])
         ) {
             let mut plain = plain_words();

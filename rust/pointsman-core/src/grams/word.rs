@@ -81,11 +81,16 @@ pub(super) fn folded(c: char) -> Option<char> {
         | '\u{3008}'..='\u{3020}'
         | '\u{ff01}'..='\u{ff0f}'
         | '\u{ff1a}'..='\u{ff20}' => None,
-        // Chinese, kana, Korean and small Cyrillic letters: those of whole scripts, without a search.
+        // Chinese, kana, Korean, Arabic, and small Latin, Greek and Cyrillic letters: without a search.
         '\u{4e00}'..='\u{9fff}'
         | '\u{3041}'..='\u{3096}'
         | '\u{30a1}'..='\u{30fa}'
         | '\u{ac00}'..='\u{d7a3}'
+        | '\u{621}'..='\u{63a}'
+        | '\u{641}'..='\u{64a}'
+        | '\u{df}'..='\u{f6}'
+        | '\u{f8}'..='\u{ff}'
+        | '\u{3b1}'..='\u{3c9}'
         | '\u{430}'..='\u{44f}' => Some(c),
         _ if belongs_to_word(c) => Some(c.to_lowercase().next().unwrap_or(c)),
         _ => None,

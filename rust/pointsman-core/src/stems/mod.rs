@@ -191,14 +191,20 @@ pub(crate) fn pair_themes(previous: u64, own: u64) -> u32 {
 /// Themes of a lower-case word by itself, a bit each, and above [`ALL`] what [`may_pair`] asks; `own` is its hash.
 pub(crate) fn themes(word: &[u8], own: u64) -> u32 {
     let table = &*TABLE;
-    let found = prefixes(table, word, 0, true) | table.groups(own);
-    if !word.is_ascii() {
-        found | inside(table, word)
-    } else if word.len() >= MIN_COMPOUND_BYTES {
-        found | inside_plain(table, word)
+    let groups = table.groups(own);
+    if word.is_ascii() {
+        groups | themes_of_ascii(table, word)
     } else {
-        found
+        groups | prefixes::<false>(table, word, 0, true) | inside(table, word)
     }
+}
+
+fn themes_of_ascii(table: &Table, word: &[u8]) -> u32 {
+    let found = prefixes::<true>(table, word, 0, true);
+    if word.len() < MIN_COMPOUND_BYTES {
+        return found;
+    }
+    found | inside_plain(table, word)
 }
 
 /// Themes of the long stems inside a word of ASCII.
@@ -206,7 +212,7 @@ fn inside_plain(table: &Table, word: &[u8]) -> u32 {
     let places = 1..=word.len() - MIN_INNER_BYTES;
     let open = places.filter(|at| table.inner.opens(&word[*at..]));
     open.fold(0, |found, at| {
-        found | prefixes(table, &word[at..], MIN_INNER_BYTES, false)
+        found | prefixes::<true>(table, &word[at..], MIN_INNER_BYTES, false)
     })
 }
 
@@ -226,14 +232,19 @@ fn inside(table: &Table, word: &[u8]) -> u32 {
             break;
         }
         if least < MIN_INNER_BYTES || table.inner.opens(rest) {
-            found |= prefixes(table, rest, least, false);
+            found |= prefixes::<false>(table, rest, least, false);
         }
     }
     found
 }
 
 /// Themes of the stems of at least `least` bytes that these bytes begin with.
-fn prefixes(table: &Table, bytes: &[u8], least: usize, is_start: bool) -> u32 {
+fn prefixes<const IS_ASCII: bool>(
+    table: &Table,
+    bytes: &[u8],
+    least: usize,
+    is_start: bool,
+) -> u32 {
     // What is shorter than any stem that counts needs no look: all that such a stem begins with is in the sieve.
     let n_unseen = least.max(table.shortest).max(1) - 1;
     let Some((unseen, rest)) = bytes.split_at_checked(n_unseen) else {
@@ -243,7 +254,7 @@ fn prefixes(table: &Table, bytes: &[u8], least: usize, is_start: bool) -> u32 {
     for (index, byte) in rest.iter().enumerate() {
         hash = step(hash, *byte);
         let next = rest.get(index + 1);
-        if next.is_some_and(|next| next & 0xC0 == 0x80) {
+        if !IS_ASCII && next.is_some_and(|next| next & 0xC0 == 0x80) {
             continue;
         }
         let sets = table.sieve.sets(hash);

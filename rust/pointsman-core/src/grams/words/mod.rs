@@ -1,22 +1,26 @@
 //! A text on its way into the grams: words cut and folded, what their bytes alone tell kept for the next time.
 
+mod runs;
+
 use std::ops::Range;
 
-use super::gathered::Grams;
-use super::gloss::{KeptGloss, each_piece};
-use super::place::{MIDDLE_WEIGHT, Place};
-use super::queue::Queue;
-use super::reader::Memory;
-use super::word::{FOLDED, ROLES, Role, Word, folded};
-use super::{Kind, Space, Tallies, bucket, hash};
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
-use crate::plain_words::{Known, Part};
+use crate::grams::gathered::Grams;
+use crate::grams::gloss::{KeptGloss, each_piece};
+use crate::grams::place::{MIDDLE_WEIGHT, Place};
+use crate::grams::queue::Queue;
+use crate::grams::reader::Memory;
+use crate::grams::word::{FOLDED, ROLES, Role, Word, folded};
+use crate::grams::{Kind, Space, Tallies, bucket, hash};
+use crate::plain_words::Part;
 use crate::stems;
+use runs::hash_of_symbol;
 
 /// Words of a text that count as its lead, and as its end.
 const N_LEAD: usize = 4;
 const N_END: usize = 8;
+const N_LAST: usize = 2 * N_END;
 
 /// What a system prompt's weight is divided by where it goes to the users' space.
 const SYSTEM_PARTS: u8 = 2;
@@ -32,7 +36,8 @@ pub(super) struct Words<'a> {
     is_operator: bool,
     previous: Previous,
     n_tokens: usize,
-    end: [u64; N_END],
+    /// Hashes of the last tokens, one over the other, and room for one that may be none.
+    last: [u64; N_LAST],
 }
 
 /// The hash of the token before, and its themes.
@@ -72,7 +77,7 @@ impl<'a> Words<'a> {
             place: Place::before(0, 0),
             previous: Previous::default(),
             n_tokens: 0,
-            end: [0; N_END],
+            last: [0; N_LAST],
         }
     }
 
@@ -80,7 +85,7 @@ impl<'a> Words<'a> {
     pub(super) fn read_window(&mut self, text: &str, plain: Part<'_>, at: usize, n_bytes: usize) {
         self.place = Place::before(at, n_bytes);
         self.previous = Previous::default();
-        (self.n_tokens, self.end) = (0, [0; N_END]);
+        self.n_tokens = 0;
         self.scan(text, plain);
         self.finish();
     }
@@ -89,56 +94,15 @@ impl<'a> Words<'a> {
         let (bytes, mut words) = (text.as_bytes(), plain.iter());
         let (mut at, mut next) = (0, words.next());
         while let Some((start, end, known)) = next {
-            self.scan_range(text, at..start);
+            if !self.symbols(bytes, at..start) {
+                self.scan_range(text, at..start);
+            }
             self.glossed(known.own, known.bucket, known.themes);
             self.pieces(&known.pieces, usize::from(known.n_pieces));
             at = end;
             next = self.run(bytes, &mut at, &mut words);
         }
         self.scan_range(text, at..text.len());
-    }
-
-    /// Takes plain words with a space between each and the one before, which ends at `at`, as long as they stand in
-    /// one place and nothing else is to be done. Returns the word that this is not so of.
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // what is counted stays in registers over the whole loop
-    fn run<'k>(
-        &mut self,
-        bytes: &[u8],
-        at: &mut usize,
-        words: &mut impl Iterator<Item = (usize, usize, &'k Known)>,
-    ) -> Option<(usize, usize, &'k Known)> {
-        if self.n_tokens < N_LEAD || self.is_operator {
-            return words.next();
-        }
-        let (factors, marks, end) = (self.place.factors(), self.place.marks(), self.place.end());
-        let Queue { rows, counts } = &mut *self.memory.queue;
-        let mut n = *counts;
-        let (mut previous, mut n_tokens) = (self.previous, self.n_tokens);
-        let stopped = loop {
-            let Some((start, word_end, known)) = words.next() else {
-                break None;
-            };
-            let is_next = start == *at + 1 && bytes.get(*at) == Some(&b' ') && *at < end;
-            if !is_next || n.is_full() {
-                break Some((start, word_end, known));
-            }
-            let themes = previous.themes_with(known.own, known.themes);
-            rows.push_themes(&mut n, themes, marks);
-            let own = [
-                known.bucket,
-                bucket(previous.pair(known.own), Kind::Pair, false),
-            ];
-            let n_pieces = usize::from(known.n_pieces);
-            rows.push_token(&mut n, own, &known.pieces, n_pieces, factors);
-            (previous.own, previous.themes) = (known.own, known.themes);
-            self.end[n_tokens % N_END] = known.own;
-            n_tokens += 1;
-            *at = word_end;
-        };
-        *counts = n;
-        (self.previous, self.n_tokens) = (previous, n_tokens);
-        stopped
     }
 
     /// Reads what stands between two plain words: mostly a space or a symbol.
@@ -226,7 +190,7 @@ impl<'a> Words<'a> {
     /// A character between words.
     #[inline]
     fn symbol(&mut self, c: char) {
-        let own = u64::from(u32::from(c)) | 1 << 40;
+        let own = hash_of_symbol(c);
         self.previous.themes = 0;
         self.token(own, bucket(own, Kind::Word, self.is_operator));
     }
@@ -306,10 +270,10 @@ impl<'a> Words<'a> {
         } else {
             let [word_factor, pair_factor, ..] = *self.place.factors();
             self.memory.queue.push(bucket, word_factor);
-            let bucket = super::bucket(pair, Kind::Pair, false);
+            let bucket = crate::grams::bucket(pair, Kind::Pair, false);
             self.memory.queue.push(bucket, pair_factor);
         }
-        self.end[self.n_tokens % N_END] = own;
+        self.last[self.n_tokens % N_LAST] = own;
         self.previous.own = own;
         self.n_tokens += 1;
     }
@@ -330,8 +294,8 @@ impl<'a> Words<'a> {
     /// The last words of a text that is longer than its lead.
     fn finish(&mut self) {
         if self.n_tokens > N_LEAD + N_END {
-            for hash in self.end {
-                self.push(hash, Kind::End);
+            for at in self.n_tokens - N_END..self.n_tokens {
+                self.push(self.last[at % N_LAST], Kind::End);
             }
         }
         self.settle();
