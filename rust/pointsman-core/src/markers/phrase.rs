@@ -26,6 +26,11 @@ impl Phrase {
         }
     }
 
+    /// Whether its rest may stand at `at`, by the bytes there are.
+    pub(super) fn may_stand(&self, bytes: &[u8], at: usize) -> bool {
+        self.rest.may_stand(bytes.get(at..).unwrap_or_default())
+    }
+
     /// Where it ends if its rest stands at `at`, where `next` are the [`two_bytes`].
     #[inline]
     pub(super) fn end(&self, bytes: &[u8], at: usize, next: u16) -> Option<usize> {
@@ -49,6 +54,20 @@ impl Rest {
             0 => Self::None,
             n @ 1..=PACKED_LEN => Self::Short(Packed::at(rest, 0, n).to_ascii_lowercase(), n),
             _ => Self::Long(rest.to_ascii_lowercase().into()),
+        }
+    }
+
+    /// Whether the bytes are those it begins with, or it those that they begin with.
+    fn may_stand(&self, bytes: &[u8]) -> bool {
+        let is_begun = |rest: &[u8]| {
+            rest.iter()
+                .zip(bytes)
+                .all(|(a, b)| a.eq_ignore_ascii_case(b))
+        };
+        match self {
+            Self::None => true,
+            Self::Short(rest, n) => is_begun(&rest.bytes()[..*n]),
+            Self::Long(rest) => is_begun(rest),
         }
     }
 

@@ -143,16 +143,18 @@ impl Search {
         let mut found = [Vec::with_capacity(128), Vec::new()];
         let (mut at, mut before) = (0, 0);
         for (start, end, known) in words.iter() {
-            if bytes[at..start] == *b" " {
-                let across = before & BEFORE_SPACE | known.pairs & BEHIND_SPACE;
-                self.compare_pairs(across, bytes, at, &mut found);
+            let pairs = if start == at + 1 && bytes[at] == b' ' {
+                before & BEFORE_SPACE | known.pairs & !BEFORE_SPACE
             } else {
                 self.find_between(bytes, at..start, places, &mut found);
+                known.pairs & INSIDE
+            };
+            if pairs != 0 {
+                self.compare_pairs(pairs, bytes, start, &mut found);
             }
             if known.places != [0; 2] {
                 self.compare_word(known.places, bytes, start, end - start, &mut found);
             }
-            self.compare_pairs(known.pairs & INSIDE, bytes, start, &mut found);
             (at, before) = (end, known.pairs);
         }
         self.find_between(bytes, at..bytes.len(), places, &mut found);
@@ -236,28 +238,36 @@ impl Search {
         [place(key), singular]
     }
 
-    /// Where in a plain word, or across the spaces around it, two bytes stand that a pattern begins with.
+    /// Where in a plain word, or across the spaces around it, a pattern may stand that begins with the two bytes there.
     pub(super) fn pairs_of(&self, word: &[u8]) -> u16 {
         let set = |at: u16, is_set: bool| u16::from(is_set) << at;
-        let inside = word.windows(PAIR).zip(0..);
-        let inside = inside.fold(0, |bits, (pair, at)| {
-            bits | set(at, self.is_pair(pair[0], pair[1]))
+        // The rest of a pattern may be told by the word alone; what stands behind the word only the text tells.
+        let may_stand = |pair: [u8; PAIR], rest: &[u8]| {
+            let phrases = self.phrases_of_pair(pair);
+            self.is_pair(pair[0], pair[1]) && phrases.iter().any(|phrase| phrase.may_stand(rest, 0))
+        };
+        let inside = word.windows(PAIR).enumerate().zip(0..);
+        let inside = inside.fold(0, |bits, ((at, pair), bit)| {
+            bits | set(bit, may_stand([pair[0], pair[1]], &word[at + PAIR..]))
         });
-        let (Some(first), Some(last)) = (word.first(), word.last()) else {
+        let [Some(first), Some(last)] = [word.first(), word.last()] else {
             return 0;
         };
         inside
-            | set(BEFORE_SPACE.ilog2() as u16, self.is_pair(*last, b' '))
-            | set(BEHIND_SPACE.ilog2() as u16, self.is_pair(b' ', *first))
+            | set(BEFORE_SPACE.ilog2() as u16, may_stand([*last, b' '], &[]))
+            | set(
+                BEHIND_SPACE.ilog2() as u16,
+                may_stand([b' ', *first], &word[1..]),
+            )
     }
 
-    /// Compares at the places that bits are set for: inside of the word at `at`, or across the space there.
+    /// Compares at the places that bits are set for: inside of the word at `at`, or across the space before it.
     #[inline]
     fn compare_pairs(&self, mut pairs: u16, bytes: &[u8], at: usize, found: &mut [Vec<Found>; 2]) {
         while pairs != 0 {
             let place = match pairs & pairs.wrapping_neg() {
-                BEFORE_SPACE => at - 1,
-                BEHIND_SPACE => at,
+                BEFORE_SPACE => at - 2,
+                BEHIND_SPACE => at - 1,
                 inside => at + inside.ilog2() as usize,
             };
             self.compare_pair(bytes, place, found);
@@ -293,8 +303,22 @@ impl Search {
 
     #[inline]
     fn compare_pair(&self, bytes: &[u8], at: usize, found: &mut [Vec<Found>; 2]) {
-        let place = self.pairs[pair_number(folded(bytes[at]), folded(bytes[at + 1]))];
-        self.compare(place, bytes, at, PAIR, found);
+        self.compare(
+            self.place_of_pair([bytes[at], bytes[at + 1]]),
+            bytes,
+            at,
+            PAIR,
+            found,
+        );
+    }
+
+    #[inline]
+    fn place_of_pair(&self, [a, b]: [u8; PAIR]) -> u16 {
+        self.pairs[pair_number(folded(a), folded(b))]
+    }
+
+    fn phrases_of_pair(&self, pair: [u8; PAIR]) -> &[Phrase] {
+        &self.phrases[usize::from(self.place_of_pair(pair))]
     }
 
     /// Adds the phrases of a place that follow the `n` bytes at `start`.
