@@ -108,10 +108,10 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
     deployments.zip(beliefs).map(predict_one).collect()
 }
 
-/// Of 128 bits that is a call, and nearly every sum fits 64.
+/// In two halves: the conversion of 128 bits is a call.
 fn in_usd(nano_usd: u128) -> f64 {
-    u64::try_from(nano_usd).map_or_else(|_| nano_usd as f64, |small| small as f64)
-        / NANO_USD_PER_USD
+    const HIGH: f64 = (1_u128 << 64) as f64;
+    ((nano_usd >> 64) as u64 as f64 * HIGH + nano_usd as u64 as f64) / NANO_USD_PER_USD
 }
 
 /// Tokens expected of a call with answers of that mean length.

@@ -79,10 +79,16 @@ impl<'a> Order<'a> {
 
     /// The head of the ranking that the caller's preferences do not tell apart.
     pub(super) fn peers<'b>(&self, ranking: &'b mut [usize]) -> &'b mut [usize] {
-        let first = ranking[0];
-        let is_peer = |index: &&usize| self.are_peers(**index, first);
-        let n_peers = ranking.iter().take_while(is_peer).count();
+        let n_peers = self.n_peers(ranking);
         &mut ranking[..n_peers]
+    }
+
+    /// How many that are.
+    pub(super) fn n_peers(&self, ranking: &[usize]) -> usize {
+        let preference = |index: usize| self.keys[index].preference();
+        let first = preference(ranking[0]);
+        let is_peer = |index: &&usize| preference(**index) == first;
+        ranking.iter().take_while(is_peer).count()
     }
 
     /// Sorts by preferences, then score, then the tie-breaks; total, since names are unique.
@@ -97,11 +103,6 @@ impl<'a> Order<'a> {
         for (place, key) in ranking.iter_mut().zip(keys) {
             *place = key.candidate();
         }
-    }
-
-    /// Whether the caller's preferences do not tell them apart.
-    pub(super) fn are_peers(&self, a: usize, b: usize) -> bool {
-        self.keys[a].preference() == self.keys[b].preference()
     }
 
     /// Whether only a tie-break tells them apart, once preferences do not.

@@ -12,13 +12,9 @@ impl Order<'_> {
         if ranking.len() == 1 {
             return format!("only feasible deployment of {}", self.candidates.len());
         }
-        let peers: Vec<usize> = ranking
-            .iter()
-            .copied()
-            .filter(|index| self.are_peers(*index, first))
-            .collect();
+        let peers = &ranking[..self.n_peers(ranking)];
         let mut reason = self.preferred(peers.len() < ranking.len());
-        reason.push_str(&self.worth(first, &peers, need, profile));
+        reason.push_str(&self.worth(first, peers, need, profile));
         if let Some(second) = peers.get(1).filter(|second| self.are_tied(first, **second)) {
             reason.push_str("; tie broken by ");
             reason.push_str(self.by_tie_break(first, *second).1);
