@@ -7,13 +7,18 @@ use super::wordpiece::{MAX_WORD_BYTES, MAX_WORD_CHARS, WordPiece};
 use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
 use crate::memo::{Key, Long, Memo};
-use crate::plain_words::Part;
+use crate::plain_words::{Known, Part};
 
 /// Takes token ids, until it is full.
 pub(super) trait Sink {
     /// Takes the next id.
     fn push(&mut self, id: u32);
-    /// Whether the scan may stop at the next end of a word.
+    /// Takes those of a word.
+    #[inline]
+    fn push_word(&mut self, known: &Known) {
+        known.ids().iter().for_each(|id| self.push(u32::from(*id)));
+    }
+    /// Whether the scan may stop before the next word.
     fn is_full(&self) -> bool {
         false
     }
@@ -199,7 +204,7 @@ pub(super) fn scan_words(
 ) -> usize {
     let mut at = 0;
     for (start, end, known) in words.iter() {
-        if text.as_bytes()[at.min(start)..start] == *b" " {
+        if at + 1 == start && text.as_bytes()[at] == b' ' {
             at = start;
         } else {
             at = scan_range(cutter, text, at..start, sink);
@@ -209,14 +214,15 @@ pub(super) fn scan_words(
         }
         // A special token may have taken the word with it.
         if at <= start {
-            known.ids().iter().for_each(|id| sink.push(u32::from(*id)));
+            sink.push_word(known);
             at = end;
         }
     }
     scan_range(cutter, text, at..text.len(), sink).min(text.len())
 }
 
-/// Reads runs from the start of a range until one ends at its end or beyond, or the sink is full; returns where.
+/// Reads runs from the start of a range until one ends at its end or beyond, or would begin while the sink is full;
+/// returns where.
 ///
 /// A run is what stands between white space and punctuation of ASCII: nothing in BERT's normalisation crosses
 /// those, so each run may take the road that suits it.
@@ -229,10 +235,11 @@ fn scan_range(
 ) -> usize {
     let bytes = text.as_bytes();
     let mut at = range.start;
-    while at < range.end && !sink.is_full() {
+    while at < range.end {
         at = match CLASS[usize::from(bytes[at])] {
             SPACE => at + 1,
             PUNCTUATION => at + punctuation(cutter.wordpiece, &bytes[at..], sink),
+            _ if sink.is_full() => break,
             _ => scan_run(cutter, text, at, sink),
         };
     }

@@ -1,7 +1,7 @@
 //! The first and last tokens of a text, without reading its middle.
 
 use super::scan::{Cutter, Sink, scan, scan_words};
-use crate::plain_words::PlainWords;
+use crate::plain_words::{Known, MAX_IDS, PlainWords};
 
 /// Tokens kept from the start of a text.
 pub const HEAD_TOKENS: usize = 384;
@@ -112,6 +112,7 @@ fn chunk(text: &str) -> &str {
 }
 
 impl Sink for Window {
+    #[inline]
     fn push(&mut self, id: u32) {
         let at = if self.n_seen < self.ids.len() {
             self.n_seen
@@ -122,6 +123,21 @@ impl Sink for Window {
         self.n_seen += 1;
     }
 
+    #[inline]
+    fn push_word(&mut self, known: &Known) {
+        // All there may be are written, as it is anybody's guess how many there are.
+        match self.ids.get_mut(self.n_seen..self.n_seen + MAX_IDS) {
+            Some(room) => {
+                for (place, id) in room.iter_mut().zip(known.ids) {
+                    *place = u32::from(id);
+                }
+                self.n_seen += known.ids().len();
+            }
+            None => known.ids().iter().for_each(|id| self.push(u32::from(*id))),
+        }
+    }
+
+    #[inline]
     fn is_full(&self) -> bool {
         self.is_bounded && self.n_seen >= HEAD_TOKENS + TAIL_TOKENS
     }

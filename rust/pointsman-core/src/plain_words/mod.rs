@@ -35,7 +35,7 @@ pub(crate) struct Known {
 
 /// All pieces that a word of so many bytes is cut to by the n-grams, and most that it is by the embedding.
 const MAX_PIECES: usize = 14;
-const MAX_IDS: usize = 6;
+pub(crate) const MAX_IDS: usize = 6;
 
 impl Known {
     /// Keeps the buckets of its n-grams' pieces; says whether there is room.
