@@ -21,7 +21,7 @@ fn prefetch(word: Packed, n: usize) {
 
 #[inline(never)]
 fn learn(word: Packed, n: usize, is_operator: bool) -> Option<Known> {
-    let gloss = KeptGloss::of(&word.folded().bytes()[..n], is_operator)?;
+    let gloss = KeptGloss::of(&word.folded().bytes()[..n], true, is_operator)?;
     let (places, pairs) = markers::places(word, n);
     let mut known = Known {
         own: gloss.own,

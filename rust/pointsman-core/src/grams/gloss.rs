@@ -20,10 +20,10 @@ pub(crate) struct KeptGloss {
 
 impl KeptGloss {
     /// The gloss of a folded word; `None` of one with more pieces than there is room for.
-    pub(crate) fn of(word: &[u8], is_operator: bool) -> Option<Self> {
+    pub(crate) fn of(word: &[u8], is_ascii: bool, is_operator: bool) -> Option<Self> {
         let (mut pieces, mut n_pieces) = ([0; MAX_PIECES], 0);
         let mut places = pieces.iter_mut();
-        each_piece(word, word.is_ascii(), |hash| {
+        each_piece(word, is_ascii, |hash| {
             if let Some(place) = places.next() {
                 *place = bucket(hash, Kind::Piece, is_operator);
             }
@@ -32,7 +32,7 @@ impl KeptGloss {
         let own = hash(word);
         (n_pieces <= MAX_PIECES).then(|| Self {
             own,
-            themes: stems::themes(word, own),
+            themes: stems::themes(word, own, is_ascii),
             bucket: bucket(own, Kind::Word, is_operator),
             n_pieces: n_pieces as u16,
             pieces,

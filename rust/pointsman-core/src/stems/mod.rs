@@ -188,11 +188,12 @@ pub(crate) fn pair_themes(previous: u64, own: u64) -> u32 {
     TABLE.get(pair(previous, own)).word
 }
 
-/// Themes of a lower-case word by itself, a bit each, and above [`ALL`] what [`may_pair`] asks; `own` is its hash.
-pub(crate) fn themes(word: &[u8], own: u64) -> u32 {
+/// Themes of a lower-case word by itself, a bit each, and above [`ALL`] what [`may_pair`] asks; `own` is its hash, and
+/// whether it is of ASCII is known.
+pub(crate) fn themes(word: &[u8], own: u64, is_ascii: bool) -> u32 {
     let table = &*TABLE;
     let groups = table.groups(own);
-    if word.is_ascii() {
+    if is_ascii {
         groups | themes_of_ascii(table, word)
     } else {
         groups | prefixes::<false>(table, word, 0, true) | inside(table, word)
@@ -298,7 +299,7 @@ mod tests {
         let mut bits = 0;
         for word in text.split(' ') {
             let own = hash(word.as_bytes());
-            let alone = themes(word.as_bytes(), own);
+            let alone = themes(word.as_bytes(), own, word.is_ascii());
             bits |= alone;
             if may_pair(before, alone) {
                 bits |= pair_themes(previous, own);
@@ -323,7 +324,7 @@ mod tests {
 
     #[test]
     fn one_look_at_both_words_misses_no_pair() {
-        let of = |word: &str| themes(word.as_bytes(), hash(word.as_bytes()));
+        let of = |word: &str| themes(word.as_bytes(), hash(word.as_bytes()), word.is_ascii());
         let pairs = lines().flat_map(|(_, stems)| stems);
         let pairs = pairs.filter_map(|stem| stem.trim_matches('=').rsplit_once(' '));
         let mut n_pairs = 0;

@@ -222,8 +222,9 @@ impl<'a> Words<'a> {
             return self.kept(&gloss);
         }
         let bytes = &word.bytes()[..n];
-        let Some(gloss) = KeptGloss::of(bytes, self.is_operator) else {
-            return self.new_word(bytes, bytes.is_ascii());
+        let is_ascii = bytes.is_ascii();
+        let Some(gloss) = KeptGloss::of(bytes, is_ascii, self.is_operator) else {
+            return self.new_word(bytes, is_ascii);
         };
         self.memory.known.keep(key, gloss);
         self.kept(&gloss);
@@ -238,7 +239,7 @@ impl<'a> Words<'a> {
     fn new_word(&mut self, word: &[u8], is_ascii: bool) {
         let own = hash(word);
         let bucket = bucket(own, Kind::Word, self.is_operator);
-        self.glossed(own, bucket, stems::themes(word, own));
+        self.glossed(own, bucket, stems::themes(word, own, word.is_ascii()));
         each_piece(word, is_ascii, |hash| self.push(hash, Kind::Piece));
     }
 
