@@ -65,7 +65,7 @@ const fn class_table() -> [Class; 256] {
 }
 
 /// What is known of a byte: its class, and whether a word or a number may consist of such.
-static FACTS: [u8; 256] = {
+static FACTS: [u64; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -76,14 +76,17 @@ static FACTS: [u8; 256] = {
         } else {
             0
         };
-        table[byte] = class as u8 | wordlike | digit;
+        table[byte] = (class as u64) << CLASS_SHIFT | wordlike | digit;
         byte += 1;
     }
     table
 };
-const CLASS_BITS: u8 = 31;
-const WORDLIKE: u8 = 32;
-const DIGIT: u8 = 64;
+/// The class stands on top, where what it adds to a sum of facts is carried away; below it two counts have room.
+const CLASS_SHIFT: u32 = 56;
+const DIGIT_SHIFT: u32 = 28;
+const WORDLIKE: u64 = 1;
+const DIGIT: u64 = 1 << DIGIT_SHIFT;
+const COUNT_BITS: u64 = DIGIT - 1;
 
 const fn is_wordlike(class: Class) -> bool {
     !matches!(
@@ -171,14 +174,12 @@ impl TextStats {
     fn read(&mut self, bytes: &[u8]) {
         // Four rows of counts, as an addition to a count has to wait for the one before.
         let mut counts = [[0_u32; 32]; 4];
-        let mut previous = 0;
+        let (mut ended, mut begun) = (u64::MAX, 0_u64);
         let mut take = |count: &mut [u32; 32], byte: u8| {
             let fact = FACTS[usize::from(byte)];
-            count[usize::from(fact & CLASS_BITS)] += 1;
-            let begun = fact & !previous;
-            self.n_words += u32::from(begun & WORDLIKE) / u32::from(WORDLIKE);
-            self.n_numbers += u32::from(begun & DIGIT) / u32::from(DIGIT);
-            previous = fact;
+            count[(fact >> CLASS_SHIFT) as usize % 32] += 1;
+            begun = begun.wrapping_add(fact & ended);
+            ended = !fact;
         };
         let (fours, rest) = bytes.split_at(bytes.len() & !3);
         for four in fours.chunks_exact(4) {
@@ -187,6 +188,8 @@ impl TextStats {
             }
         }
         rest.iter().for_each(|byte| take(&mut counts[0], *byte));
+        self.n_words += (begun & COUNT_BITS) as u32;
+        self.n_numbers += (begun >> DIGIT_SHIFT & COUNT_BITS) as u32;
         for (class, sum) in self.counts.iter_mut().enumerate() {
             *sum += counts.iter().map(|count| count[class]).sum::<u32>();
         }
