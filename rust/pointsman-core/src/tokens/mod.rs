@@ -28,7 +28,7 @@ use crate::byte_map::{PACKED_LEN, Packed};
 use crate::memo::{Long, Memo};
 use crate::plain_words::{Part, PlainWords};
 use ranks::Ranks;
-use split::Split;
+use split::{Split, is_plain_symbol};
 
 /// Texts up to this many bytes are counted in full; longer ones are sampled.
 pub const EXACT_BYTES: usize = 8 << 10;
@@ -213,9 +213,16 @@ impl<'a> Counter<'a> {
 
     /// Counts up to the last plain word of which it is known where its first piece begins.
     fn count_words(&mut self, count: &mut Count<'_>, words: Part<'_>) {
+        let text = count.text.as_bytes();
         for (start, end, known) in words.iter() {
-            if let Some(first) = first_piece(count.text.as_bytes(), start, end) {
-                self.count_to(count, first);
+            if let Some(first) = first_piece(text, start, end) {
+                if first == count.at + 1 && is_plain_symbol(text[count.at]) {
+                    // A comma or a full stop: mostly what stands between words, if anything does.
+                    count.n_tokens += 1;
+                    count.at = first;
+                } else if first != count.at {
+                    self.count_to(count, first);
+                }
                 if count.at == first {
                     count.n_tokens += usize::from(known.n_tokens);
                     count.at = end;
@@ -225,7 +232,7 @@ impl<'a> Counter<'a> {
     }
 
     /// Counts piece by piece until one ends at `end` or beyond.
-    #[inline]
+    #[inline(never)]
     fn count_to(&mut self, count: &mut Count<'_>, end: usize) {
         while count.at < end {
             let start = count.at;

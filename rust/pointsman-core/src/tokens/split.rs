@@ -93,6 +93,12 @@ impl Split {
     }
 }
 
+/// Whether a symbol of ASCII, which is a piece by itself with a space behind it.
+#[inline]
+pub(super) fn is_plain_symbol(byte: u8) -> bool {
+    matches!(ASCII.get(usize::from(byte)), Some(Class::Symbol))
+}
+
 /// A text and the rules over it; each rule gives the end of its match at a place.
 #[derive(Clone, Copy)]
 struct Scan<'a> {
