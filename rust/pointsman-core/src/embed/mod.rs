@@ -214,7 +214,7 @@ struct Mean<'a> {
 }
 
 /// Ids gathered before their rows are added.
-const BATCH: usize = 64;
+const BATCH: usize = MOST_ROWS;
 
 impl<'a> Mean<'a> {
     fn new(weights: &'a Weights, sum: &'a mut [f32; DIM]) -> Self {
