@@ -40,7 +40,7 @@ impl Rows<'_> {
 }
 
 /// The sum of squares, in sixteen sums of their own: one after the other, each would wait for the one before.
-pub(crate) fn squared_norm(vector: &[f32; DIM]) -> f32 {
+pub(super) fn squared_norm(vector: &[f32; DIM]) -> f32 {
     let mut sums = [0.0; 16];
     for part in vector.chunks_exact(16) {
         for (sum, x) in sums.iter_mut().zip(part) {

@@ -8,8 +8,7 @@ use super::queue::{AT_EDGE, Factors, IN_MIDDLE};
 /// Bytes at the head and the tail of a text where instructions stand; what lies between weighs less.
 const HEAD_ZONE: usize = 240;
 const TAIL_ZONE: usize = 200;
-pub(super) const MIDDLE_WEIGHT: f32 = 0.4;
-/// The same of factors, in fifths.
+pub(super) const MIDDLE_WEIGHT: f32 = MIDDLE_FIFTHS as f32 / 5.0;
 const MIDDLE_FIFTHS: u8 = 2;
 /// Bytes at the head and the tail of a text where the themes of what is asked are counted apart.
 const EDGE_ZONE: usize = 90;

@@ -6,6 +6,7 @@
 use super::Tallies;
 use super::gathered::Grams;
 use super::met::Met;
+use super::place::MIDDLE_WEIGHT;
 use crate::stems;
 
 /// N-grams that there is room for, and themes: a token has two n-grams at least.
@@ -145,14 +146,8 @@ impl Queue {
         self.rows.push_themes(&mut self.counts, themes, place);
     }
 
-    /// Goes through all: adds the buckets that were not met before, and counts the themes, in the middle as `faint`.
-    pub(super) fn settle(
-        &mut self,
-        met: &mut Met,
-        grams: &mut Grams,
-        tallies: &mut Tallies,
-        faint: f32,
-    ) {
+    /// Goes through all: adds the buckets that were not met before, and counts the themes.
+    pub(super) fn settle(&mut self, met: &mut Met, grams: &mut Grams, tallies: &mut Tallies) {
         let Counts { n_grams, n_themes } = std::mem::take(&mut self.counts);
         let n_new = self.rows.keep_new(met, n_grams);
         let Rows {
@@ -163,7 +158,11 @@ impl Queue {
         grams.extend(&buckets[..n_new], &factors[..n_new]);
         for themes in &themes[..n_themes.min(THEMES_ROOM)] {
             let is_edge = f32::from(u8::from(themes & AT_EDGE != 0));
-            let share = if themes & IN_MIDDLE == 0 { 1.0 } else { faint };
+            let share = if themes & IN_MIDDLE == 0 {
+                1.0
+            } else {
+                MIDDLE_WEIGHT
+            };
             let mut bits = themes & stems::ALL;
             while bits != 0 {
                 let theme = bits.trailing_zeros() as usize;

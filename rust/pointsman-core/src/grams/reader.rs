@@ -60,7 +60,7 @@ impl Reader {
     ) -> (usize, Tallies) {
         self.0.met.enter(space);
         grams.begin(space, weight);
-        let mut words = Words::new(grams, &mut self.0, weight);
+        let mut words = Words::new(grams, &mut self.0);
         if text.len() <= HEAD_BYTES + TAIL_BYTES {
             words.read_window(text, plain.of(text.as_bytes()), 0, text.len());
             return (text.len(), words.tallies);
@@ -102,7 +102,7 @@ mod tests {
                 let (mut grams, mut memory) = (Grams::default(), Memory::default());
                 memory.met.enter(space);
                 grams.begin(space, 0.7);
-                let mut words = Words::new(&mut grams, &mut memory, 0.7);
+                let mut words = Words::new(&mut grams, &mut memory);
                 words.read_window(&text, part, 0, text.len());
                 let tallies = words.tallies;
                 (format!("{grams:?}"), format!("{tallies:?}"))

@@ -1,4 +1,5 @@
-//! The one place of unsafe code. A kernel compiled twice, for AVX2 and for every machine.
+//! The one place of unsafe code. A kernel compiled twice, for AVX2 and for every machine; sums of a table's rows have a
+//! road for AVX-512 too.
 //!
 //! Both are one source without fused multiplication and without reordered sums, so every machine gives the same bits.
 //! Beside it: products of bytes, which the compiler widens, packs and widens again where two instructions do; they

@@ -8,7 +8,7 @@ use crate::byte_map::{PACKED_LEN, Packed};
 use crate::bytes;
 use crate::grams::gathered::Grams;
 use crate::grams::gloss::{KeptGloss, each_piece};
-use crate::grams::place::{MIDDLE_WEIGHT, Place};
+use crate::grams::place::Place;
 use crate::grams::queue::Queue;
 use crate::grams::reader::Memory;
 use crate::grams::word::{FOLDED, ROLES, Role, Word, folded};
@@ -30,8 +30,6 @@ pub(super) struct Words<'a> {
     grams: &'a mut Grams,
     memory: &'a mut Memory,
     pub(super) tallies: Tallies,
-    /// What a theme counts between the zones of instructions.
-    faint: f32,
     place: Place,
     is_operator: bool,
     previous: Previous,
@@ -67,13 +65,12 @@ impl Previous {
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(grams: &'a mut Grams, memory: &'a mut Memory, weight: f32) -> Self {
+    pub(super) fn new(grams: &'a mut Grams, memory: &'a mut Memory) -> Self {
         Self {
             grams,
             is_operator: memory.met.space() == Space::System,
             memory,
             tallies: Tallies::default(),
-            faint: weight * MIDDLE_WEIGHT / weight,
             place: Place::before(0, 0),
             previous: Previous::default(),
             n_tokens: 0,
@@ -321,6 +318,6 @@ impl<'a> Words<'a> {
 
     fn settle(&mut self) {
         let Memory { met, queue, .. } = &mut *self.memory;
-        queue.settle(met, self.grams, &mut self.tallies, self.faint);
+        queue.settle(met, self.grams, &mut self.tallies);
     }
 }
