@@ -25,12 +25,12 @@ TABLE = ROOT / "benches" / "callgrind.json"
 SIZES = {200: 200, 1024: 200, 32 * 1024: 40}
 # A stage is the calls of functions whose name matches, wherever they are called from.
 STAGES = {
-    "plain words": r"plain_words::PlainWords::(find|look_up|learn)$",
+    "plain words": r"plain_words::PlainWords::(cut|find|look_up|learn)$",
     "text pass: counts": r"text::TextStats::(of|read)$",
     "text pass: cues": r"markers::search::Search::find$",
     "tokens": r"tokens::Counter::(count|count_whole)$",
     "embedding": r"embed::Embedding::embed_(window|anew)$",
-    "n-grams": r"grams::reader::(Reader::read|Words::read_window)$",
+    "n-grams": r"grams::(reader::Reader::read|words::Words::read_window)$",
     "heads": r"classify::classify$",
     "beliefs": r"router::Table::believe$",
     "policy": r"policy::.*(predict|reject|choose)$",
@@ -75,7 +75,11 @@ def profile(program: Path, stages: dict[str, str], *arguments: int) -> dict[str,
         subprocess.run(command, check=True, capture_output=True)
         calls = inclusive(out.read_text())
     n_prompts = arguments[1]
-    return {stage: round(total(pattern, calls) / n_prompts) for stage, pattern in stages.items()}
+    counts = {stage: round(total(pattern, calls) / n_prompts) for stage, pattern in stages.items()}
+    for stage, count in counts.items():
+        if count == 0:
+            sys.exit(f"callgrind: {stage!r} executed nothing: mend its name, {stages[stage]!r}")
+    return counts
 
 
 def total(pattern: str, calls: dict[tuple[str, str], int]) -> int:
