@@ -29,7 +29,7 @@ RESPONSES = f"""
 import json
 from openai import OpenAI
 client = OpenAI()
-ask = dict(model="smollm2", max_output_tokens=20, input={ASK!r})
+ask = dict(model="smollm2", max_output_tokens=20, temperature=0, input={ASK!r})
 whole = client.responses.create(**ask)
 with client.responses.stream(**ask) as stream:
     text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
