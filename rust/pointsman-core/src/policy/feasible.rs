@@ -114,8 +114,9 @@ pub(crate) fn reject(
     candidates: &mut [Candidate],
 ) -> Vec<Rejection> {
     let floor_like = limits.floor_like(catalog, profile, candidates);
+    // Mostly nothing is rejected, and what is kept of a decision shall be small.
     let mut list = List {
-        rejections: Vec::with_capacity(2 * candidates.len()),
+        rejections: Vec::new(),
     };
     let places = candidates.iter_mut().zip(catalog.deployments());
     for (index, (candidate, deployment)) in places.enumerate() {
