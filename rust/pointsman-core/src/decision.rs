@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::learned::FeatureVector;
 use crate::length::OutputTokens;
 use crate::plan::{Expected, Kept, Plan};
-use crate::policy::{self, Binding, Candidate, Choice, Limits, ReasonCode, Rejection};
+use crate::policy::{self, Assurance, Binding, Candidate, Choice, Limits, ReasonCode, Rejection};
 use crate::profile::TaskProfile;
 use crate::session::SessionPrefix;
 
@@ -24,24 +24,30 @@ pub(crate) struct Assessment {
     pub(crate) limits: Limits,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) rejections: Vec<Rejection>,
+    /// Of each candidate; none without a floor of quality.
+    pub(crate) assurances: Vec<Assurance>,
     pub(crate) baseline: usize,
-    pub(crate) prefix: Option<SessionPrefix>,
+    pub(crate) prefix: Option<Box<SessionPrefix>>,
 }
 
 impl Assessment {
     pub(crate) fn deployment(&self, index: usize) -> &Deployment {
         &self.catalog.deployments()[index]
     }
+
+    /// What rejects a candidate.
+    pub(crate) fn rejections(&self, index: usize) -> &[Rejection] {
+        self.candidates[index].rejected_by(&self.rejections)
+    }
 }
 
 /// The answer to one request: a deployment, or the constraints that exclude them all.
-// A decision is large and an infeasibility rare, so boxing either would only cost.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// A deployment was chosen.
-    Chosen(Decision),
+    Chosen(Box<Decision>),
     /// No deployment may answer.
-    Infeasible(Infeasible),
+    Infeasible(Box<Infeasible>),
 }
 
 impl Verdict {
@@ -199,12 +205,9 @@ impl Decision {
             candidates,
             ..
         } = &self.assessment;
-        let feasible = candidates
-            .iter()
-            .filter(|candidate| candidate.is_feasible());
-        let best = feasible
-            .map(|candidate| candidate.quality.mean)
-            .max_by(f64::total_cmp);
+        let feasible = candidates.iter().filter(|one| one.is_feasible());
+        let best = feasible.map(|one| one.quality.mean);
+        let best = best.max_by(f64::total_cmp);
         let floor = self.floor();
         limits
             .dial
@@ -221,19 +224,14 @@ impl Decision {
 
     /// Whether only the floor of quality rejects a candidate.
     pub(crate) fn lacks_only_quality(&self, index: usize) -> bool {
-        let rejections =
-            &self.assessment.rejections[self.assessment.candidates[index].rejections.clone()];
-        rejections
-            .iter()
-            .all(|rejection| rejection.code == ReasonCode::QualityFloor)
+        let mut rejections = self.assessment.rejections(index).iter();
+        rejections.all(|one| one.code == ReasonCode::QualityFloor)
     }
 
     /// The request's limits of latency and of time to the first token.
     pub(crate) fn latency_limits_ms(&self) -> (Option<f64>, Option<f64>) {
-        (
-            self.assessment.limits.max_latency_ms,
-            self.assessment.limits.max_ttft_ms,
-        )
+        let limits = &self.assessment.limits;
+        (limits.max_latency_ms, limits.max_ttft_ms)
     }
 
     pub(crate) fn max_cost_usd(&self) -> Option<f64> {
@@ -311,6 +309,11 @@ impl Decision {
         &self.assessment.candidates[self.plan.first()]
     }
 
+    /// What stands behind the chosen one's promise to meet the request's quality floor; `None` without a floor.
+    pub fn assurance(&self) -> Option<&Assurance> {
+        self.assessment.assurances.get(self.plan.first())
+    }
+
     /// What was predicted of a deployment.
     ///
     /// # Errors
@@ -324,6 +327,11 @@ impl Decision {
     /// Every candidate, in the catalog's order.
     pub fn candidates(&self) -> &[Candidate] {
         &self.assessment.candidates
+    }
+
+    /// What stands behind each candidate's promise to meet the request's quality floor; empty without a floor.
+    pub fn assurances(&self) -> &[Assurance] {
+        &self.assessment.assurances
     }
 
     /// Input and output tokens expected of a call of the deployment; 0 of one that the catalog does not hold.
@@ -341,7 +349,7 @@ impl Decision {
 
     /// The conversation decided on, if the request named its session; goes with the outcome.
     pub fn prefix(&self) -> Option<SessionPrefix> {
-        self.assessment.prefix
+        self.assessment.prefix.as_deref().copied()
     }
 
     /// What its outcome must bring along to be learned from in full.
@@ -390,9 +398,7 @@ impl Infeasible {
 
     /// Every constraint that rejects a candidate (by its place in the catalog), as (code, field).
     pub fn rejections(&self, candidate: usize) -> impl Iterator<Item = (ReasonCode, &'static str)> {
-        let range = self.assessment.candidates[candidate].rejections.clone();
-        self.assessment.rejections[range]
-            .iter()
-            .map(|rejection| (rejection.code, rejection.field))
+        let rejections = self.assessment.rejections(candidate).iter();
+        rejections.map(|one| (one.code, one.field))
     }
 }

@@ -226,7 +226,7 @@ impl Decision {
                 cost_usd: expected.cost_usd,
                 ..one
             }),
-            floor: self.predicted().assurance.map(floor),
+            floor: self.assurance().map(floor),
             cache: cache(self.plan.kept()),
             ..shared(assessment, overhead_us)
         })
@@ -325,7 +325,7 @@ fn predicted(assessment: &Assessment, index: usize) -> PredictedRecord {
     }
 }
 
-fn floor(assurance: Assurance) -> FloorRecord {
+fn floor(assurance: &Assurance) -> FloorRecord {
     let certificate = assurance.certificate();
     FloorRecord {
         min_quality: assurance.min_quality,
@@ -345,7 +345,6 @@ fn floor(assurance: Assurance) -> FloorRecord {
 fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
     let candidate = &assessment.candidates[index];
     let deployment = assessment.deployment(index);
-    let rejections = &assessment.rejections[candidate.rejections.clone()];
     CandidateRecord {
         deployment: &deployment.name,
         model: &assessment.catalog.model_of(deployment).name,
@@ -357,9 +356,8 @@ fn candidate(assessment: &Assessment, index: usize) -> CandidateRecord<'_> {
         pressure: candidate.pressure,
         score: candidate.is_feasible().then_some(candidate.score_usd),
         propensity: candidate.is_feasible().then_some(candidate.propensity),
-        floor: candidate.assurance.map(floor),
-        rejected_by: rejections
-            .iter()
+        floor: assessment.assurances.get(index).map(floor),
+        rejected_by: (assessment.rejections(index).iter())
             .map(|one| rejection(assessment, one))
             .collect(),
     }

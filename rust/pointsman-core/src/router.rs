@@ -340,7 +340,8 @@ impl Table {
             limits: outlook.limits,
             candidates: outlook.candidates,
             rejections: outlook.rejections,
-            prefix: outlook.chain.map(|chain| chain.prefix()),
+            assurances: outlook.assurances,
+            prefix: outlook.chain.map(|chain| Box::new(chain.prefix())),
         };
         Ok(verdict(assessment, choice))
     }
@@ -356,14 +357,14 @@ fn policy_version<S: AsRef<str>>(given: Option<&S>) -> String {
 
 fn verdict(assessment: Assessment, choice: Option<Choice>) -> Verdict {
     if let Some(choice) = choice {
-        return Verdict::Chosen(Decision::new(assessment, choice));
+        return Verdict::Chosen(Box::new(Decision::new(assessment, choice)));
     }
     let catalog = &assessment.catalog;
     let binding = policy::bind(catalog, &assessment.candidates, &assessment.rejections);
-    Verdict::Infeasible(Infeasible {
+    Verdict::Infeasible(Box::new(Infeasible {
         assessment,
         binding,
-    })
+    }))
 }
 
 fn facts<S: AsRef<str>>(request: &Request<S>) -> Facts {

@@ -8,7 +8,8 @@ use common::{
     NOW_S, decide, document, events, limits, request, router, taught, text, wished, wishes,
 };
 use pointsman_core::{
-    Candidate, Complexity, Constraints, Domain, Outcome, Request, Structure, TaskProfile, Verdict,
+    Assurance, Candidate, Complexity, Constraints, Domain, Outcome, Request, Structure,
+    TaskProfile, Verdict,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -36,11 +37,17 @@ fn is_rejected_by(verdict: &Verdict, field: &str) -> Vec<bool> {
 }
 
 /// What quality and money weigh, where `best` is the best feasible quality.
-fn score_usd(asked: &Constraints<String>, profile: &TaskProfile, best: f64, of: &Candidate) -> f64 {
+fn score_usd(
+    asked: &Constraints<String>,
+    profile: &TaskProfile,
+    best: f64,
+    of: &Candidate,
+    assurance: Option<&Assurance>,
+) -> f64 {
     let budget_price = asked.budget_price.unwrap_or(0.0);
     let waiting_usd = asked.latency_value_usd_per_s * of.overage_s;
     // Whoever cannot be trusted with the floor comes behind all that can.
-    let unmet = of.assurance.filter(|one| !one.is_met);
+    let unmet = assurance.filter(|one| !one.is_met);
     let shortfall = unmet.map_or(0.0, |one| (one.min_quality - of.quality.lcb).max(1e-6));
     let outlay_usd = (1.0 + budget_price) * of.cost_usd + waiting_usd + 1000.0 * shortfall;
     let quality_value_usd = asked.quality_value_usd.or(asked.budget_price.map(|_| 1.0));
@@ -76,9 +83,9 @@ proptest! {
         };
         let feasible: Vec<&Candidate> = decision.candidates().iter().filter(|one| one.is_feasible()).collect();
         let best = feasible.iter().map(|one| one.quality.mean).fold(0.0, f64::max);
-        let score = |one: &Candidate| score_usd(&request.constraints, decision.profile(), best, one);
-        for one in &feasible {
-            let expected = score(one);
+        for (index, one) in decision.candidates().iter().enumerate().filter(|(_, one)| one.is_feasible()) {
+            let assurance = decision.assurances().get(index);
+            let expected = score_usd(&request.constraints, decision.profile(), best, one, assurance);
             prop_assert!((one.score_usd - expected).abs() <= 1e-9 * expected.abs().max(1e-3), "{} {expected}", one.score_usd);
         }
         // An incumbent or a draw may put another first.

@@ -21,6 +21,9 @@ use crate::value::items;
 /// Texts longer than this together are worth letting other threads run.
 const DETACH_BYTES: usize = 8 * 1024;
 
+/// Requests that room is made for before the first is read, whatever a sequence says of its length.
+const MAX_FORESEEN: usize = 4096;
+
 /// Decides, and learns what came of it. Thread-safe; the catalog is swapped atomically.
 #[pyclass(name = "Core", module = "pointsman._native", frozen)]
 pub(crate) struct PyCore(pub(crate) Router);
@@ -227,8 +230,10 @@ impl PyCore {
 }
 
 fn extract_all(requests: &Bound<'_, PyAny>) -> PyResult<Vec<Request<PyBackedStr>>> {
-    items(requests, "requests")?
-        .enumerate()
-        .map(|(index, request)| request::extract_at(&request?, index))
-        .collect()
+    let n_requests = requests.len().unwrap_or(0).min(MAX_FORESEEN);
+    let mut extracted = Vec::with_capacity(n_requests);
+    for (index, request) in items(requests, "requests")?.enumerate() {
+        extracted.push(request::extract_at(&request?, index)?);
+    }
+    Ok(extracted)
 }

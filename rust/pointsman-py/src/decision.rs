@@ -8,10 +8,10 @@ use crate::error::CoreError;
 
 /// What was chosen for one request, and why.
 #[pyclass(name = "Decision", module = "pointsman._native", frozen)]
-pub(crate) struct PyDecision(Decision);
+pub(crate) struct PyDecision(Box<Decision>);
 
 impl PyDecision {
-    pub(crate) fn new(decision: Decision) -> Self {
+    pub(crate) fn new(decision: Box<Decision>) -> Self {
         Self(decision)
     }
 
@@ -117,7 +117,7 @@ impl PyDecision {
 
     #[getter]
     fn is_certified(&self) -> Option<bool> {
-        let assurance = self.0.predicted().assurance;
+        let assurance = self.0.assurance();
         assurance.map(|one| one.certificate().is_some())
     }
 
@@ -224,7 +224,7 @@ impl PyDecision {
 
     #[pyo3(signature = (second, *, hedge_after_ms))]
     fn raced(&self, second: &str, hedge_after_ms: f64) -> Result<Self, CoreError> {
-        Ok(Self(self.0.raced(second, hedge_after_ms)?))
+        Ok(Self(Box::new(self.0.raced(second, hedge_after_ms)?)))
     }
 
     #[getter]
@@ -234,11 +234,11 @@ impl PyDecision {
 
     #[pyo3(signature = (entry_id, *, is_exact, similarity))]
     fn answered_by(&self, entry_id: String, is_exact: bool, similarity: f32) -> Self {
-        Self(self.0.answered_by(Kept {
+        Self(Box::new(self.0.answered_by(Kept {
             is_exact,
             similarity,
             entry_id,
-        }))
+        })))
     }
 
     #[pyo3(signature = (overhead_us=None))]
@@ -249,10 +249,10 @@ impl PyDecision {
 
 /// Why no deployment may answer.
 #[pyclass(name = "Infeasible", module = "pointsman._native", frozen)]
-pub(crate) struct PyInfeasible(Infeasible);
+pub(crate) struct PyInfeasible(Box<Infeasible>);
 
 impl PyInfeasible {
-    pub(crate) fn new(infeasible: Infeasible) -> Self {
+    pub(crate) fn new(infeasible: Box<Infeasible>) -> Self {
         Self(infeasible)
     }
 }

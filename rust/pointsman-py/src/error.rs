@@ -123,7 +123,10 @@ pub(crate) fn invalid(
 }
 
 /// `NoFeasibleDeployment` with its `.infeasible`.
-pub(crate) fn no_feasible(py: Python<'_>, infeasible: Infeasible) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn no_feasible(
+    py: Python<'_>,
+    infeasible: Box<Infeasible>,
+) -> PyResult<Bound<'_, PyAny>> {
     let made = exceptions(py)?
         .no_feasible_deployment
         .bind(py)

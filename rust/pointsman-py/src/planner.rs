@@ -49,7 +49,7 @@ impl PyPlanner {
         };
         self.lock()
             .plan(decision.inner(), wish)
-            .map(PyDecision::new)
+            .map(|planned| PyDecision::new(Box::new(planned)))
     }
 
     fn posterior(&self, model: &str, belief: f64, signals: Vec<(String, f64)>) -> f64 {

@@ -61,32 +61,10 @@ impl Assurance {
             _ => missing,
         }
     }
-}
 
-impl Candidate {
-    /// Whether a certificate lets it serve the floor, whatever its mean.
-    pub(super) fn is_certified(&self) -> bool {
-        self.assurance
-            .is_some_and(|one| one.certificate().is_some())
-    }
-
-    /// Whether nothing speaks against trusting it with the floor, if there is one.
-    pub(super) fn is_assured(&self) -> bool {
-        self.assurance.is_none_or(|one| one.is_met)
-    }
-
-    /// Quality missing for trust; 0 without a floor.
-    pub(super) fn shortfall(&self) -> f64 {
-        self.assurance
-            .map_or(0.0, |one| one.shortfall(self.quality))
-    }
-
-    /// What stands behind the floor, as the end of a reason; empty without a floor.
-    pub(super) fn grounds(&self) -> String {
-        let Some(one) = self.assurance else {
-            return String::new();
-        };
-        if let Some(certificate) = one.certificate() {
+    /// What stands behind the floor, as the end of a reason.
+    pub(super) fn grounds(&self, quality: Quality) -> String {
+        if let Some(certificate) = self.certificate() {
             let Certificate {
                 n,
                 delta,
@@ -98,14 +76,14 @@ impl Candidate {
                 "; floor certified at {min_quality:.2} (n {n}, alpha {alpha:.2}, delta {delta:.2})"
             );
         }
-        let lcb = self.quality.lcb;
-        match one.standing {
+        let lcb = quality.lcb;
+        match self.standing {
             Standing::Alarmed(alarm) => format!("; floor uncertified: alarm ({})", alarm.name()),
             Standing::Certified(certificate) => format!(
                 "; floor uncertified: predicted quality below the certified threshold {:.2}, lower bound {lcb:.2}",
                 certificate.threshold
             ),
-            Standing::Uncertified if one.is_graded => {
+            Standing::Uncertified if self.is_graded => {
                 format!("; floor uncertified: lower bound {lcb:.2}")
             }
             Standing::Uncertified => "; floor uncertified: no graded answer yet".to_owned(),
@@ -113,16 +91,19 @@ impl Candidate {
     }
 }
 
-/// Judges every candidate by what is known of the floor.
+/// Judges every candidate by what is known of the floor, and notes in it what the policy needs of that.
 pub(crate) fn assure(
     candidates: &mut [Candidate],
     min_quality: f64,
     known: impl Iterator<Item = (Standing, bool)>,
-) {
-    for (candidate, (standing, is_graded)) in candidates.iter_mut().zip(known) {
+) -> Vec<Assurance> {
+    let judge = |(candidate, (standing, is_graded)): (&mut Candidate, (Standing, bool))| {
         let assurance = Assurance::new(min_quality, standing, is_graded, candidate.quality);
-        candidate.assurance = Some(assurance);
-    }
+        candidate.shortfall = assurance.shortfall(candidate.quality);
+        candidate.is_certified = assurance.certificate().is_some();
+        assurance
+    };
+    candidates.iter_mut().zip(known).map(judge).collect()
 }
 
 #[cfg(test)]

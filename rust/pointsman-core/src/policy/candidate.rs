@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::assurance::Assurance;
+use super::feasible::Rejection;
 use super::limits::Limits;
 use super::score::overage;
 use crate::belief::Belief;
@@ -38,12 +38,18 @@ pub struct Candidate {
     pub score_usd: f64,
     /// Probability with which the policy chooses this one; 0 while infeasible.
     pub propensity: f64,
-    /// What stands behind the request's quality floor; `None` without one.
-    pub assurance: Option<Assurance>,
-    /// The registry's prior of `quality`.
-    pub(crate) prior: Quality,
-    pub(crate) rejections: Range<usize>,
+    /// The registry's prior of the mean of `quality`.
+    pub(crate) prior: f64,
+    /// Quality missing for trust in the request's floor; 0 where it is trusted or there is none.
+    pub(super) shortfall: f64,
+    /// Places in the list of all rejections.
+    pub(super) rejections: Range<u32>,
+    /// Whether a certificate lets it serve the floor, whatever its mean.
+    pub(super) is_certified: bool,
 }
+
+/// Every decision keeps one for each deployment, and who decides a thousand at once waits for that memory.
+const _: () = assert!(size_of::<Candidate>() <= 160);
 
 impl Candidate {
     /// Input and output tokens expected of a call, to be reserved under a rate limit.
@@ -59,6 +65,16 @@ impl Candidate {
         let seen_ms = Some(condition.peak_ms).filter(|peak_ms| *peak_ms > 0.0);
         let peak_ms = seen_ms.unwrap_or(self.latency.ttft_p95_ms);
         self.load_ms = peak_ms * (f64::from(condition.n_pending) + 1.0);
+    }
+
+    /// What rejects it, of the rejections of all.
+    pub(crate) fn rejected_by<'a>(&self, rejections: &'a [Rejection]) -> &'a [Rejection] {
+        &rejections[self.rejections.start as usize..self.rejections.end as usize]
+    }
+
+    /// Whether nothing speaks against trusting it with the floor, if there is one.
+    pub(super) fn is_assured(&self) -> bool {
+        self.shortfall == 0.0
     }
 
     /// Whether no constraint rejects it.
@@ -85,7 +101,7 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
         let tokens = tokens(belief, output_tokens.mean, limits.n_choices);
         Candidate {
             quality: belief.quality,
-            prior: belief.prior,
+            prior: belief.prior.mean,
             cost_usd: in_usd(interactive_cost_nano_usd(&deployment.price, tokens)),
             overage_s: if is_waiting_priced {
                 overage_ms() / 1000.0
@@ -100,8 +116,9 @@ pub(crate) fn predict(catalog: &Catalog, limits: &Limits, beliefs: &[Belief]) ->
             load_ms: 0.0,
             score_usd: f64::NAN,
             propensity: 0.0,
-            assurance: None,
+            shortfall: 0.0,
             rejections: 0..0,
+            is_certified: false,
         }
     };
     let deployments = catalog.deployments().iter();

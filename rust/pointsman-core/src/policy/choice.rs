@@ -1,5 +1,6 @@
 //! The choice among the feasible: the best of the ranking, unless an incumbent is defended or another explored.
 
+use super::assurance::Assurance;
 use super::candidate::Candidate;
 use super::chance::{self, Chance};
 use super::feasible::Rejection;
@@ -23,11 +24,14 @@ pub(crate) struct Choice {
 }
 
 /// Scores and ranks the feasible candidates, and writes their propensities; `None` if there is none.
+///
+/// `assurances` are empty without a floor.
 pub(crate) fn choose(
     catalog: &Catalog,
     profile: &TaskProfile,
     limits: &Limits,
     rejections: &[Rejection],
+    assurances: &[Assurance],
     candidates: &mut [Candidate],
     chance: Chance,
 ) -> Result<Option<Choice>, LearnError> {
@@ -53,7 +57,7 @@ pub(crate) fn choose(
     // Whoever sorts has chosen already.
     if limits.sort.is_none() {
         let tolerance = limits.dial.tolerance(complexity, best);
-        let prior_best = self::best(candidates, order.peers(&mut ranking), |one| one.prior.mean);
+        let prior_best = self::best(candidates, order.peers(&mut ranking), |one| one.prior);
         let prior_need = Need::new(limits.dial, floor, prior_best.unwrap_or(0.0), complexity);
         let bar = Bar {
             prior_need,
@@ -73,7 +77,9 @@ pub(crate) fn choose(
     if let Some(wait) = wait {
         reason = format!("{wait}; then: {reason}");
     }
-    reason.push_str(&candidates[ranking[0]].grounds());
+    if let Some(assurance) = assurances.get(ranking[0]) {
+        reason.push_str(&assurance.grounds(candidates[ranking[0]].quality));
+    }
     let need = sufficient(need, floor, candidates, &ranking);
     candidates[ranking[0]].propensity = 1.0;
     for (index, propensity) in propensities {
@@ -98,7 +104,7 @@ fn wait(
     if !ranking.is_empty() {
         return None;
     }
-    let of = |index: usize| &rejections[candidates[index].rejections.clone()];
+    let of = |index: usize| candidates[index].rejected_by(rejections);
     let will_return = |index: &usize| of(*index).iter().all(Rejection::is_passing);
     ranking.extend((0..candidates.len()).filter(will_return));
     if ranking.is_empty() {

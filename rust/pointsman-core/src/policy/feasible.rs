@@ -120,7 +120,7 @@ pub(crate) fn reject(
     };
     let places = candidates.iter_mut().zip(catalog.deployments());
     for (index, (candidate, deployment)) in places.enumerate() {
-        let start = list.rejections.len();
+        let start = list.rejections.len() as u32;
         list.latency(candidate, limits);
         list.quality(candidate, limits, floor_like);
         list.cost(candidate, limits);
@@ -140,7 +140,7 @@ pub(crate) fn reject(
                 .iter()
                 .for_each(|refusal| list.health(refusal));
         }
-        candidate.rejections = start..list.rejections.len();
+        candidate.rejections = start..list.rejections.len() as u32;
     }
     list.rejections
 }
@@ -213,7 +213,7 @@ impl List {
         self.below(
             code,
             "min_quality",
-            limits.min_quality.filter(|_| !candidate.is_certified()),
+            limits.min_quality.filter(|_| !candidate.is_certified),
             candidate.quality.mean,
         );
         self.below(code, "quality_like", floor_like, candidate.quality.mean);

@@ -19,7 +19,7 @@ pub(super) struct Bar {
 
 impl Bar {
     fn prior_worth(&self, candidate: &Candidate) -> f64 {
-        self.prior_need.worth_usd(candidate.prior.mean) - self.weights.outlay_usd(candidate)
+        self.prior_need.worth_usd(candidate.prior) - self.weights.outlay_usd(candidate)
     }
 
     /// Where quality has a price, money saved makes up for a lower bound that is further below.
@@ -40,7 +40,7 @@ pub(super) fn defend(peers: &mut [usize], candidates: &[Candidate], bar: Bar) ->
     let of = |index: &usize| &candidates[*index];
     if peers
         .iter()
-        .all(|index| of(index).quality == of(index).prior)
+        .all(|index| of(index).quality.mean == of(index).prior)
     {
         return false;
     }
@@ -66,7 +66,7 @@ mod tests {
     fn candidate(prior: f64, mean: f64, sd: f64, cost_usd: f64) -> Candidate {
         Candidate {
             quality: Quality::with_sd(mean, sd),
-            prior: Quality::with_sd(prior, 0.1),
+            prior,
             cost_usd,
             latency: Latency {
                 ttft_p95_ms: 1.0,
@@ -84,8 +84,9 @@ mod tests {
             load_ms: 0.0,
             score_usd: 0.0,
             propensity: 0.0,
-            assurance: None,
+            shortfall: 0.0,
             rejections: 0..0,
+            is_certified: false,
         }
     }
 

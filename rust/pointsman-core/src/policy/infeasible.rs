@@ -18,12 +18,17 @@ pub(crate) fn bind(
     rejections: &[Rejection],
 ) -> Binding {
     let code = binding_code(candidates, rejections);
-    let has = |candidate: &&Candidate| of(candidate, rejections).iter().any(|one| one.code == code);
+    let has = |candidate: &&Candidate| {
+        candidate
+            .rejected_by(rejections)
+            .iter()
+            .any(|one| one.code == code)
+    };
     let n_rejected = candidates.iter().filter(has).count();
     let nearest = nearest(catalog, code, candidates, rejections);
     let help = nearest.map_or_else(String::new, |(index, rejection)| {
         let name = &catalog.deployments()[index].name;
-        let others = others(code, of(&candidates[index], rejections));
+        let others = others(code, candidates[index].rejected_by(rejections));
         let too = if others.is_empty() {
             others
         } else {
@@ -39,13 +44,12 @@ pub(crate) fn bind(
     Binding { code, message }
 }
 
-fn of<'a>(candidate: &Candidate, rejections: &'a [Rejection]) -> &'a [Rejection] {
-    &rejections[candidate.rejections.clone()]
-}
-
 /// Whether `code` alone rejects the candidate.
 fn is_sole(code: ReasonCode, candidate: &Candidate, rejections: &[Rejection]) -> bool {
-    of(candidate, rejections).iter().all(|one| one.code == code)
+    candidate
+        .rejected_by(rejections)
+        .iter()
+        .all(|one| one.code == code)
 }
 
 /// What else rejects a candidate, field by field with the value that would do: lifting `code` alone is not enough.
@@ -71,7 +75,7 @@ fn binding_code(candidates: &[Candidate], rejections: &[Rejection]) -> ReasonCod
     let n_freed = |code| count(&|one| is_sole(code, one, rejections));
     let n_touched = |code| {
         count(&|one| {
-            of(one, rejections)
+            one.rejected_by(rejections)
                 .iter()
                 .any(|rejection| rejection.code == code)
         })
@@ -105,7 +109,8 @@ fn nearest<'a>(
         if any_sole && !is_sole(code, candidate, rejections) {
             continue;
         }
-        let misses = of(candidate, rejections)
+        let misses = candidate
+            .rejected_by(rejections)
             .iter()
             .filter(|one| one.code == code);
         let Some(worst) = misses.max_by(|a, b| excess(a).total_cmp(&excess(b))) else {

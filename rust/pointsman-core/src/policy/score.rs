@@ -99,10 +99,10 @@ impl Need {
     pub(super) fn worth_of(self, candidate: &Candidate) -> f64 {
         let quality = match self {
             // A certificate stands for the floor, whatever the mean.
-            Need::Floor(floor) if candidate.is_certified() => candidate.quality.mean.max(floor),
+            Need::Floor(floor) if candidate.is_certified => candidate.quality.mean.max(floor),
             _ => candidate.quality.mean,
         };
-        self.worth_usd(quality) - USD_PER_MISSING_QUALITY * candidate.shortfall()
+        self.worth_usd(quality) - USD_PER_MISSING_QUALITY * candidate.shortfall
     }
 
     /// What a quality is worth, in US dollars.

@@ -7,7 +7,7 @@ use crate::classify::classify;
 use crate::error::{Error, ErrorKind};
 use crate::features::Features;
 use crate::learned::{FeatureVector, Task};
-use crate::policy::{self, Candidate, Chance, Choice, Limits, Rejection};
+use crate::policy::{self, Assurance, Candidate, Chance, Choice, Limits, Rejection};
 use crate::profile::TaskProfile;
 use crate::request::Request;
 use crate::session::{Chain, Sessions};
@@ -19,6 +19,8 @@ pub(super) struct Outlook {
     pub(super) limits: Limits,
     pub(super) candidates: Vec<Candidate>,
     pub(super) rejections: Vec<Rejection>,
+    /// Of each candidate; none without a floor of quality.
+    pub(super) assurances: Vec<Assurance>,
     pub(super) chain: Option<Chain>,
     n_rewards: f64,
 }
@@ -44,10 +46,11 @@ impl Outlook {
             beliefs.warm_up(catalog, read(sessions).warmth(chain, now_s));
         }
         let mut candidates = policy::predict(catalog, &limits, &beliefs.each);
-        if let Some(min_quality) = limits.min_quality {
+        let assure = |min_quality| {
             let known = read(&table.learned).standings(&task, min_quality);
-            policy::assure(&mut candidates, min_quality, known.into_iter());
-        }
+            policy::assure(&mut candidates, min_quality, known.into_iter())
+        };
+        let assurances = limits.min_quality.map_or_else(Vec::new, assure);
         let conditions = lock(&table.health)
             .conditions(|index| candidates[index].n_tokens(limits.n_choices), now_s);
         let rejections = policy::reject(
@@ -64,6 +67,7 @@ impl Outlook {
             limits,
             candidates,
             rejections,
+            assurances,
             chain,
             n_rewards: beliefs.n_rewards,
         })
@@ -81,6 +85,7 @@ impl Outlook {
             &self.profile,
             &self.limits,
             &self.rejections,
+            &self.assurances,
             &mut self.candidates,
             chance,
         )?)

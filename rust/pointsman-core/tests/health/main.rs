@@ -62,7 +62,7 @@ fn call(router: &Router, name: &str, end: &CallEnd, now_s: f64) -> Option<Phase>
 fn decide(router: &Router, seed: u64, now_s: f64) -> Decision {
     let request = request("What is the capital of France?", [None; 4]);
     match router.decide(&request, now_s, seed).unwrap() {
-        Verdict::Chosen(decision) => decision,
+        Verdict::Chosen(decision) => *decision,
         Verdict::Infeasible(infeasible) => panic!("{}", infeasible.message()),
     }
 }
