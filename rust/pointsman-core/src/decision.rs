@@ -1,5 +1,6 @@
 //! [`Decision`] and [`Infeasible`]: what was decided, with every candidate and the reasons.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::catalog::{Catalog, Deployment};
@@ -15,7 +16,7 @@ use crate::session::SessionPrefix;
 #[derive(Clone, Debug)]
 pub(crate) struct Assessment {
     pub(crate) decision_id: String,
-    pub(crate) policy_version: String,
+    pub(crate) policy_version: Cow<'static, str>,
     pub(crate) arm: Option<String>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) profile: TaskProfile,

@@ -4,6 +4,7 @@ mod calls;
 mod outlook;
 mod sweep;
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::belief::Beliefs;
@@ -348,11 +349,10 @@ impl Table {
 }
 
 /// The version of a policy's document with that of the algorithm, which the same document decides by.
-fn policy_version<S: AsRef<str>>(given: Option<&S>) -> String {
-    given.map_or_else(
-        || POLICY_VERSION.to_owned(),
-        |given| format!("{}+{POLICY_VERSION}", given.as_ref()),
-    )
+fn policy_version<S: AsRef<str>>(given: Option<&S>) -> Cow<'static, str> {
+    given.map_or(Cow::Borrowed(POLICY_VERSION), |given| {
+        Cow::Owned(format!("{}+{POLICY_VERSION}", given.as_ref()))
+    })
 }
 
 fn verdict(assessment: Assessment, choice: Option<Choice>) -> Verdict {
