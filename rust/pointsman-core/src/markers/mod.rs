@@ -4,6 +4,8 @@
 //! not at all inside boilerplate that agents paste in (`<system-reminder>` blocks).
 
 mod found;
+mod pairs;
+mod pattern;
 mod phrase;
 mod search;
 
@@ -11,7 +13,7 @@ use std::sync::LazyLock;
 
 use crate::byte_map::Packed;
 use crate::bytes;
-use crate::lexicon::{Cue, Edge, N_CUES};
+use crate::lexicon::{Cue, N_CUES};
 use crate::plain_words::PlainWords;
 use crate::text::Windows;
 use found::Found;
@@ -29,14 +31,6 @@ const MIDDLE_WEIGHT: f32 = 0.3;
 const FENCE_WEIGHT: f32 = 0.25;
 /// A word repeated more often than this says nothing new.
 const MAX_COUNT: f32 = 4.0;
-
-/// What is looked for, and what it counts for.
-struct Pattern {
-    text: Box<str>,
-    cue: Cue,
-    edge: Edge,
-    weight: f32,
-}
 
 /// Built on first use; a constant in all but name.
 static SEARCH: LazyLock<Search> = LazyLock::new(Search::new);

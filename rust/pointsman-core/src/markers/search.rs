@@ -9,11 +9,13 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::found::Found;
+use super::pairs::{PAIR, Pairs};
+use super::pattern::{Pattern, patterns};
 use super::phrase::{Phrase, two_bytes};
-use super::{Pattern, stands_alone};
+use super::stands_alone;
 use crate::byte_map::{ByteMap, PACKED_LEN, Packed};
 use crate::bytes::{is_word, word_end, word_start};
-use crate::lexicon::{Edge, LEXICON};
+use crate::lexicon::Edge;
 use crate::memo::Memo;
 use crate::plain_words::Part;
 
@@ -22,10 +24,8 @@ pub(super) struct Search {
     pub(super) patterns: Vec<Pattern>,
     /// From the first word of a pattern, of a longer one its first bytes, to the place of its phrases.
     words: ByteMap,
-    /// The place of the phrases of each two bytes of ASCII that a pattern begins with, wherever it stands.
-    pairs: Box<[u16; N_PAIRS]>,
-    /// A bit for each two bytes, in either case, that have such a place.
-    is_pair: Box<[u64; N_TWO_BYTES / 64]>,
+    /// The places of the phrases that begin with two bytes of ASCII, wherever they stand.
+    pairs: Pairs,
     /// Phrases that are looked up by the same bytes; none at place 0.
     phrases: Vec<Vec<Phrase>>,
     /// A bit for each byte that one of them goes on with, all for one that ends there: see [`next_bit`].
@@ -40,14 +40,11 @@ pub(super) struct Search {
     is_inside: [bool; 256],
 }
 
-const PAIR: usize = 2;
 /// Bits of the pairs of a plain word, which has at most fourteen inside: of its last byte with a space behind it, and of
 /// its first with a space before.
 const BEFORE_SPACE: u16 = 1 << 14;
 const BEHIND_SPACE: u16 = 1 << 15;
 const INSIDE: u16 = BEFORE_SPACE - 1;
-const N_PAIRS: usize = 128 * 128;
-const N_TWO_BYTES: usize = 1 << 16;
 
 /// Sets of the words whose places are kept: 64 KB for 3,072 of them.
 const N_SETS: usize = 1 << 10;
@@ -63,13 +60,11 @@ impl Default for Places {
 }
 
 impl Search {
-    #[allow(clippy::large_stack_arrays)] // 32 KB, once
     pub(super) fn new() -> Self {
         let patterns = patterns();
         let mut search = Self {
             words: ByteMap::with_capacity(patterns.len()),
-            pairs: Box::new([0; N_PAIRS]),
-            is_pair: Box::new([0; N_TWO_BYTES / 64]),
+            pairs: Pairs::new(),
             phrases: vec![Vec::new()],
             nexts: vec![0],
             automaton: automaton(&[]),
@@ -99,11 +94,7 @@ impl Search {
                 .insert_packed(key, u32::from(place.unwrap_or(next)));
             (place.unwrap_or(next), n)
         } else if let (true, [a, b, ..]) = (text.is_ascii(), text) {
-            let place = &mut self.pairs[pair_number(folded(*a), folded(*b))];
-            *place = if *place == 0 { next } else { *place };
-            let place = *place;
-            self.mark(*a, *b);
-            (place, PAIR)
+            (self.pairs.place_or([*a, *b], next), PAIR)
         } else {
             self.in_automaton.push(number);
             let greatest = text.iter().copied().max().unwrap_or(0);
@@ -120,16 +111,6 @@ impl Search {
         }
         self.nexts[usize::from(place)] |= text.get(n).map_or(u64::MAX, |next| next_bit(*next));
         self.phrases[usize::from(place)].push(Phrase::new(text, n, number));
-    }
-
-    /// Marks two bytes, in either case, as a pair that patterns begin with.
-    fn mark(&mut self, a: u8, b: u8) {
-        for a in [a.to_ascii_lowercase(), a.to_ascii_uppercase()] {
-            for b in [b.to_ascii_lowercase(), b.to_ascii_uppercase()] {
-                let pair = usize::from(u16::from_le_bytes([a, b]));
-                self.is_pair[pair / 64] |= 1 << (pair % 64);
-            }
-        }
     }
 
     /// All places of patterns of ASCII, and of others, each in order; `O(n)`.
@@ -244,7 +225,7 @@ impl Search {
         // The rest of a pattern may be told by the word alone; what stands behind the word only the text tells.
         let may_stand = |pair: [u8; PAIR], rest: &[u8]| {
             let phrases = self.phrases_of_pair(pair);
-            self.is_pair(pair[0], pair[1]) && phrases.iter().any(|phrase| phrase.may_stand(rest, 0))
+            self.pairs.has(pair) && phrases.iter().any(|phrase| phrase.may_stand(rest, 0))
         };
         let inside = word.windows(PAIR).enumerate().zip(0..);
         let inside = inside.fold(0, |bits, ((at, pair), bit)| {
@@ -275,12 +256,6 @@ impl Search {
         }
     }
 
-    #[inline]
-    fn is_pair(&self, a: u8, b: u8) -> bool {
-        let number = usize::from(u16::from_le_bytes([a, b]));
-        self.is_pair[number / 64] >> (number % 64) & 1 != 0
-    }
-
     /// Looks up the words and the pairs of what stands between two plain words, the pairs across its ends among them.
     #[inline]
     fn find_between(
@@ -292,7 +267,7 @@ impl Search {
     ) {
         let with_next = range.start.saturating_sub(1)..(range.end + 1).min(bytes.len());
         for (n, pair) in bytes[with_next.clone()].windows(PAIR).enumerate() {
-            if self.is_pair(pair[0], pair[1]) {
+            if self.pairs.has([pair[0], pair[1]]) {
                 self.compare_pair(bytes, with_next.start + n, found);
             }
         }
@@ -304,7 +279,7 @@ impl Search {
     #[inline]
     fn compare_pair(&self, bytes: &[u8], at: usize, found: &mut [Vec<Found>; 2]) {
         self.compare(
-            self.place_of_pair([bytes[at], bytes[at + 1]]),
+            self.pairs.place([bytes[at], bytes[at + 1]]),
             bytes,
             at,
             PAIR,
@@ -312,13 +287,8 @@ impl Search {
         );
     }
 
-    #[inline]
-    fn place_of_pair(&self, [a, b]: [u8; PAIR]) -> u16 {
-        self.pairs[pair_number(folded(a), folded(b))]
-    }
-
     fn phrases_of_pair(&self, pair: [u8; PAIR]) -> &[Phrase] {
-        &self.phrases[usize::from(self.place_of_pair(pair))]
+        &self.phrases[usize::from(self.pairs.place(pair))]
     }
 
     /// Adds the phrases of a place that follow the `n` bytes at `start`.
@@ -370,52 +340,6 @@ impl Search {
 #[inline]
 fn next_bit(byte: u8) -> u64 {
     1 << (byte.to_ascii_lowercase() & 63)
-}
-
-/// A byte of ASCII without case; 0 for any other.
-#[inline]
-fn folded(byte: u8) -> u8 {
-    static FOLDED: [u8; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 128 {
-            table[byte] = (byte as u8).to_ascii_lowercase();
-            byte += 1;
-        }
-        table
-    };
-    FOLDED[usize::from(byte)]
-}
-
-/// A number for two bytes of ASCII.
-#[inline]
-fn pair_number(a: u8, b: u8) -> usize {
-    usize::from(a & 127) << 7 | usize::from(b & 127)
-}
-
-/// All patterns of the lexicon, in its order.
-fn patterns() -> Vec<Pattern> {
-    let mut patterns = Vec::new();
-    for &(cue, edge, weight, words) in LEXICON {
-        for word in words.split('|') {
-            let forms = std::iter::once(word.to_owned()).chain(capitalised(word));
-            patterns.extend(forms.map(|text| Pattern {
-                text: text.into(),
-                cue,
-                edge,
-                weight,
-            }));
-        }
-    }
-    patterns
-}
-
-/// ASCII is compared without case; other scripts get their capitalised form as a second pattern.
-fn capitalised(word: &str) -> Option<String> {
-    let first = word.chars().next().filter(|first| !first.is_ascii())?;
-    let upper: String = first.to_uppercase().collect();
-    let rest = &word[first.len_utf8()..];
-    (!upper.starts_with(first)).then(|| upper + rest)
 }
 
 #[allow(clippy::expect_used)] // The patterns are constants; the tests build them.
