@@ -178,7 +178,7 @@ async def test_an_answer_from_the_cache_is_free_and_its_audit_is_not():
     assert (await ask(router, model="nano")).cache.is_hit
     assert used(router) == {"total": cost}
     chat = router.parse(body("nano"), {})
-    await router._answer_afresh(chat, router.decide_request(chat))
+    await router._carrier.answer_afresh(chat, router.decide_request(chat))
     assert used(router) == {"total": 2 * cost}
     await router.aclose()
 

@@ -19,39 +19,25 @@ from anyio import to_thread
 
 from pointsman._native import Core
 from pointsman.errors import NoFeasibleDeployment, RequestError, UnknownName
-from pointsman.execution.direct import within
 from pointsman.execution.dispatch import Dispatch
 from pointsman.providers import build_provider
 from pointsman.router.admission import Admission
 from pointsman.router.audits import JUDGE_TAG
 from pointsman.router.budgets import Budgets
-from pointsman.router.cached import completion_of, foreseen, kept_of, patience_s
-from pointsman.router.caching import Caching
+from pointsman.router.cached import foreseen
+from pointsman.router.carrier import Carrier
 from pointsman.router.certificates import certificates
 from pointsman.router.embeddings import Embedder, Embedding
 from pointsman.router.fields import nearest
-from pointsman.router.learner import Learner
 from pointsman.router.ledger import Ledger
 from pointsman.router.observers import Observers
 from pointsman.router.parts import configure, load_registry, unknown_name
-from pointsman.router.plans import Plans, fail
+from pointsman.router.plans import Plans
 from pointsman.router.promotions import Promotions
 from pointsman.router.request import Asking, ChatRequest, chat_body
 from pointsman.router.rewards import RewardObserver, rewarding
-from pointsman.router.stream import CompletionStream
-from pointsman.router.wiring import (
-    Wiring,
-    answer_bytes,
-    baseline_usd,
-    call_of,
-    costs_usd,
-    decision_answer_id,
-    discarded_usd,
-    ends_cut,
-    estimated_usage,
-)
+from pointsman.router.wiring import Wiring
 from pointsman.router.wirings import Wirings
-from pointsman.types import CACHE_OFF, CacheUse, Completion, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,19 +45,16 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pointsman._native import Decision, Planner
-    from pointsman.cache.kept import KeptAnswer
     from pointsman.cache.store import AnswerCache
-    from pointsman.cache.visit import Visit
     from pointsman.config import SignalSettings
-    from pointsman.execution.attempts import Attempts
-    from pointsman.execution.cascade import Discarded
     from pointsman.execution.gate import DeploymentState, HealthEvent
     from pointsman.keys import Key
     from pointsman.learning.feedback import FeedbackTaken
     from pointsman.providers import Provider, ProviderSettings
     from pointsman.registry import Policy, Registry
+    from pointsman.router.stream import CompletionStream
     from pointsman.store.store import DecisionStore
-    from pointsman.types import Certificate, Observer
+    from pointsman.types import Certificate, Completion, Observer, Outcome
 
 _AVAILABLE_STRATEGIES = ("auto", "direct", "cascade", "race")
 
@@ -105,12 +88,24 @@ class Router:
         configure(self._dispatch, registry)
         self._budgets = Budgets()
         self._wirings = Wirings(Wiring(registry, self._build(registry, {})))
-        self._caching = Caching(registry.cache, self._answer_afresh, self._ask)
         self._admission = Admission(registry, clock=clock)
         self._observers = Observers()
         self._embedder = Embedder(registry, self._admission, self._observers, clock)
         self._promotions = Promotions(self._core, registry, clock)
         self._plans = Plans()
+        self._carrier = Carrier(
+            self._core,
+            clock=clock,
+            cache=registry.cache,
+            ask=self._ask,
+            admission=self._admission,
+            budgets=self._budgets,
+            dispatch=self._dispatch,
+            observers=self._observers,
+            plans=self._plans,
+            wirings=self._wirings,
+        )
+        self._caching = self._carrier.caching
         self._ledger = Ledger(self._core, registry, self._promotions, self._plans.learners())
         self._observers.add(self._ledger)
         self._signals: RewardObserver | None = None
@@ -218,91 +213,7 @@ class Router:
 
     async def run(self, chat: ChatRequest, decision: Decision, started_s: float) -> Completion:
         """Carry a decision out; `started_s` is the `perf_counter` at which the request came in."""
-        attempts = self._dispatch.attempts(decision, chat.request)
-        visit = self._caching.visit(chat, decision)
-        try:
-            with within(chat.request.constraints.deadline_s, attempts):
-                if visit is None:
-                    answer = await self._call(chat, decision, started_s, attempts)
-                else:
-                    answer = await self._run_cached(chat, decision, started_s, attempts, visit)
-        except BaseException as error:
-            self._observers.failed(chat, decision, started_s, attempts.made, error)
-            raise
-        finally:
-            attempts.close()
-        self._observers.completed(chat, answer, started_s)
-        return answer
-
-    async def _run_cached(
-        self, chat: ChatRequest, decision: Decision, started_s: float, attempts: Attempts, visit: Visit
-    ) -> Completion:
-        wiring = self._wirings.current()
-        try:
-            kept = await visit.find(patience_s(decision))
-            attempts.upstream_s += visit.waited_s
-            if kept is None:
-                answer = await self._call(chat, decision, started_s, attempts, visit.use)
-                visit.keep(kept_of(answer), answer.cost_usd)
-                return answer
-        finally:
-            visit.leave()
-        self._served(chat, decision, visit, kept)
-        baseline_cost_usd = baseline_usd(wiring, decision, kept.usage)
-        return completion_of(kept, visit, decision, baseline_cost_usd, started_s)
-
-    async def _call(
-        self,
-        chat: ChatRequest,
-        decision: Decision,
-        started_s: float,
-        attempts: Attempts,
-        cache: CacheUse = CACHE_OFF,
-    ) -> Completion:
-        """Call the models of a decision, whatever is in the cache."""
-        wiring = self._wirings.current()
-        admitted = self._admission.admit(chat, decision, wiring)
-        wiring.n_inflight += 1
-        learner = self._learner(chat, decision)
-        discarded: list[Discarded] = []
-        try:
-            target, reply = await self._plans.complete(wiring, chat, decision, admitted, attempts, discarded)
-        except BaseException as error:
-            fail(admitted, wiring, decision, discarded, error)
-            raise
-        finally:
-            learner.failed(attempts.made)
-            await self._wirings.leave(wiring)
-        usage = reply.usage or estimated_usage(decision, answer_bytes(reply.body))
-        reply.body["model"] = target.model
-        reply.body["id"] = decision_answer_id(decision)  # feedback is given by either
-        cost_usd, baseline_cost_usd = costs_usd(wiring, decision, target, usage)
-        cost_usd += discarded_usd(wiring, decision, discarded)
-        admitted.settle(cost_usd, usage)
-        learner.settled(cost_usd)
-        elapsed_s = perf_counter() - started_s
-        learner.answered(
-            target.deployment,
-            usage,
-            latency_ms=call_of(attempts.made, target).latency_ms,
-            is_cut=any(ends_cut(choice) for choice in reply.body.get("choices") or ()),
-        )
-        return Completion(
-            body=reply.body,
-            decision=decision,
-            model=target.model,
-            deployment=target.deployment,
-            provider=target.provider,
-            usage=usage,
-            cost_usd=cost_usd,
-            baseline_cost_usd=baseline_cost_usd,
-            latency_ms=elapsed_s * 1e3,
-            overhead_us=(elapsed_s - attempts.upstream_s) * 1e6,
-            attempts=tuple(attempts.made),
-            headers=reply.headers,
-            cache=cache,
-            audit=self._plans.audit(chat, decision),
-        )
+        return await self._carrier.run(chat, decision, started_s)
 
     async def embed(self, texts: str | Sequence[Any], *, model: str, **parameters: Any) -> Embedding:
         """Embed texts with a model whose capability that is.
@@ -329,22 +240,7 @@ class Router:
 
     def run_stream(self, chat: ChatRequest, decision: Decision, started_s: float) -> CompletionStream:
         """Carry a decision out as a stream; `started_s` as in `run`."""
-        learner = self._learner(chat, decision)
-        visit = self._caching.visit(chat, decision)
-        return CompletionStream(
-            self._wirings.current(),
-            self._wirings.leave,
-            chat,
-            decision,
-            learner,
-            started_s,
-            self._admission.admit,
-            visit,
-            self._served,
-            self._observers,
-            self._plans,
-            self._dispatch.attempts(decision, chat.request),
-        )
+        return self._carrier.stream(chat, decision, started_s)
 
     # ---- watching
 
@@ -498,18 +394,6 @@ class Router:
         """
         return self._caching.graded(hit_id, is_right=is_right, weight=weight)
 
-    def _served(self, chat: ChatRequest, decision: Decision, visit: Visit, kept: KeptAnswer) -> None:
-        """Tell the budgets that an answer cost nothing, and grade it if it is to be."""
-        self._learner(chat, decision).settled(0.0)
-        self._caching.audit(chat, decision, visit, kept)
-
-    async def _answer_afresh(self, chat: ChatRequest, decision: Decision) -> Completion:
-        attempts = self._dispatch.attempts(decision, chat.request)
-        try:
-            return await self._call(chat, decision, perf_counter(), attempts)
-        finally:
-            attempts.close()
-
     async def _ask(self, model: str, text: str) -> str:
         # The default policy's floor is for those who ask, not for the judge that the config names.
         own = {"min_quality": 0.0, "quality_like": model, "strategy": "direct"}
@@ -574,10 +458,6 @@ class Router:
                 status=404,
             ) from None
         return self._admission.priced(self._budgets.priced(policy), key)
-
-    def _learner(self, chat: ChatRequest, decision: Decision) -> Learner:
-        pacers = self._budgets.pacers(chat.policy) if chat.policy.budgets else ()
-        return Learner(self._core, chat.request, decision, self._clock, pacers)
 
     def _build(
         self, registry: Registry, existing: Mapping[ProviderSettings, Provider]
