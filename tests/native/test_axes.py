@@ -16,7 +16,13 @@ from .conftest import NOW_S, ask
 DATA = Path(__file__).parents[1] / "data"
 SETS = {
     name: [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
-    for name in ("axes_dev.jsonl", "axes_held.jsonl", "axes_fresh_a.jsonl", "axes_fresh_b.jsonl")
+    for name in (
+        "axes_dev.jsonl",
+        "axes_held.jsonl",
+        "axes_fresh_a.jsonl",
+        "axes_fresh_b.jsonl",
+        "axes_fresh_c.jsonl",
+    )
 }
 # Accuracy of the committed weights, less two points.
 FLOORS = {
@@ -24,6 +30,7 @@ FLOORS = {
     "axes_held.jsonl": {"complexity": 0.83, "domain": 0.87, "structure": 0.92, "latency": 0.95},
     "axes_fresh_a.jsonl": {"complexity": 0.93, "domain": 0.96, "structure": 0.96, "latency": 0.98},
     "axes_fresh_b.jsonl": {"complexity": 0.91, "domain": 0.91, "structure": 0.92, "latency": 0.96},
+    "axes_fresh_c.jsonl": {"complexity": 0.91, "domain": 0.90, "structure": 0.96, "latency": 0.98},
 }
 MAX_ECE = 0.08
 
