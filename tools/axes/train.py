@@ -1,47 +1,42 @@
-"""Train the four heads of the task classifier and write their weights.
+"""Train the heads of the task classifier and the network that corrects them, and write their weights.
 
-    make axes      # or: python tools/axes/train.py [--out heads.bin]
+    make axes      # or: python tools/axes/train.py [--out folder]
 
 The features are the native ones (`pointsman._native.axis_features`), so what is trained is what is served:
 dense features and hashed n-grams. Every head is a multinomial logistic regression with L2 and
-class weights, all four fitted at once by L-BFGS. Its temperature is fitted on written requests held out of a
-first fit; the weights written come from a second fit to everything. What a fact of the request decides
-(`settled`) is left to that rule, as in the native code. Needs numpy and scipy;
-same seed, same machine, same weights.
+class weights, all four fitted at once by L-BFGS. The network (`refine.py`) learns from what heads say of a fold of the
+corpus that they did not learn from. Temperatures are fitted on written requests of a fold that neither has seen; the
+weights written come from a second fit to everything. What a fact of the request decides (`settled`) is left to that rule, as in the native
+code. Needs numpy and scipy; same seed, same machine, same weights.
 
-`heads.bin` is little-endian: f32 temperatures [4], f32 biases [17], f32 scales of the int8 columns [17],
+`heads.bin` is little-endian: f32 biases [17], f32 scales of the int8 columns [17],
 f32 dense weights [D, 17], int8 weights of the n-grams [65536, 17]; the 17 columns are the labels of `AXES`
-in order. Logits are `bias + x @ dense + (n-grams @ hashed) * scale`, probabilities
-softmax(logits / temperature).
+in order. Logits are `bias + x @ dense + (n-grams @ hashed) * scale`; `refine.bin` makes of them what a softmax is
+taken of.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import json
 import sys
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
+import folds
 import numpy as np
+import refine
+from layout import AXES, N_EMBEDDED, N_LOGITS, Array, Request, columns, one_hot
 from scipy import optimize, sparse
 
 from pointsman import _native, types
 
 HERE = Path(__file__).parent
-WEIGHTS = HERE.parents[1] / "rust/pointsman-core/data/axes/heads.bin"
-AXES = {
-    "complexity": ("lookup", "generation", "reasoning"),
-    "domain": ("code", "math", "legal", "medical", "finance", "science", "general"),
-    "structure": ("text", "json", "sql", "code", "label"),
-    "latency": ("interactive", "batch"),
-}
-N_LOGITS = sum(len(classes) for classes in AXES.values())
+WEIGHTS = HERE.parents[1] / "rust/pointsman-core/data/axes"
 N_BUCKETS = 2**16
-# The last dense features are two embeddings of this length.
-N_EMBEDDED = 512
+# Folds of the corpus; the network learns from what heads say of the fold they did not see.
+N_FOLDS = 5
 # A written prompt is worth several that only put one into another setting.
 ORIGIN_WEIGHTS = {"written": 4.0, "wrapped": 0.5, "words": 0.25}
 # How much each kind of feature may say on each axis before L2 holds it back; by held-out written requests and the
@@ -59,18 +54,6 @@ SHARES = {
     "structure": (0.46, 0.12, 0.06, 0.2, 0.16),
     "latency": (0.88, 0.12),
 }
-
-Request = dict[str, Any]
-Array = np.ndarray[Any, Any]
-
-
-def columns() -> dict[str, slice]:
-    """Where the logits of each axis stand."""
-    places, start = {}, 0
-    for axis, classes in AXES.items():
-        places[axis] = slice(start, start + len(classes))
-        start += len(classes)
-    return places
 
 
 def load_corpus(folder: Path) -> list[Request]:
@@ -121,17 +104,6 @@ def label_indices(requests: list[Request]) -> Array:
     return indices
 
 
-def held_out(requests: list[Request], share: float, seed: int) -> Array:
-    """True for the written requests kept for calibration; equal first 60 characters stay together."""
-
-    def bucket(request: Request) -> float:
-        text = str(request.get("source") or request["messages"][-1]["content"])[:60]
-        digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
-        return int.from_bytes(digest[:4], "big") / 2**32
-
-    return np.array([r["origin"] in ("written", "wrapped") and bucket(r) < share for r in requests])
-
-
 def row_weights(labels: Array, base: Array) -> Array:
     """Weight of each row on each axis, f32 [n, 4], so that the classes have their `SHARES`."""
     weights = np.zeros(labels.shape, dtype=np.float32)
@@ -160,10 +132,7 @@ class Problem:
         )
         self.gram_gain = gains("hashed")
         self.dense_t, self.grams_t = np.ascontiguousarray(dense.T), grams.T.tocsr()
-        self.truth = np.zeros((len(labels), N_LOGITS), dtype=np.float32)
-        for column, place in enumerate(columns().values()):
-            known = np.flatnonzero(labels[:, column] >= 0)
-            self.truth[known, place.start + labels[known, column]] = 1.0
+        self.truth = one_hot(labels)
 
     def split(self, theta: Array) -> tuple[Array, Array, Array]:
         """Weights of the dense features and of the n-grams, gains included, and biases."""
@@ -225,7 +194,7 @@ def fit_temperature(logits: Array, labels: Array) -> float:
 
 
 def report(axis: str, logits: Array, labels: Array) -> None:
-    """Accuracy, macro F1 and calibration error on held-out written requests."""
+    """Accuracy, macro F1 and calibration error on written requests that were not learnt from."""
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     guess, sure = p.argmax(axis=1), p.max(axis=1)
@@ -241,25 +210,100 @@ def report(axis: str, logits: Array, labels: Array) -> None:
     )
 
 
-def train(requests: list[Request], options: argparse.Namespace) -> bytes:
-    """The weights as a file: temperatures from held-out requests, the rest from a fit to all."""
-    dense, grams = features(requests)
-    labels = label_indices(requests)
-    base = np.array([ORIGIN_WEIGHTS[request["origin"]] for request in requests])
-    kept = held_out(requests, options.held_out, options.seed)
-    fitted = fit(dense[~kept], grams[~kept], labels[~kept], base[~kept], options.steps)
-    said = dense[kept] @ fitted[0] + grams[kept] @ fitted[1] + fitted[2]
-    by_hand = np.array([request["origin"] == "written" for request in requests])
+@dataclass
+class Corpus:
+    """The rows to learn from: features, labels, weights, and the matters that they share with folds."""
+
+    dense: Array
+    grams: sparse.csr_matrix
+    labels: Array
+    base: Array
+    shared: Array
+    origins: Array
+
+    @classmethod
+    def of(cls, requests: list[Request], seed: int) -> Corpus:
+        """Of these requests."""
+        origins = np.array([request["origin"] for request in requests])
+        base = np.array([ORIGIN_WEIGHTS[origin] for origin in origins])
+        shared = folds.touched(requests, N_FOLDS, seed)
+        return cls(*features(requests), label_indices(requests), base, shared, origins)
+
+    def rows(self, kept: Array) -> Corpus:
+        """Some of the rows."""
+        return Corpus(*(getattr(self, field.name)[kept] for field in fields(self)))
+
+
+@dataclass
+class Classifier:
+    """Heads, and the network that corrects them."""
+
+    heads: tuple[Array, ...]
+    measures: refine.Range
+    network: refine.Network
+
+    @classmethod
+    def of(cls, corpus: Corpus, options: argparse.Namespace) -> Classifier:
+        """Learns from all rows."""
+        logits = logits_of_strangers(corpus, options.steps)
+        # Lists of words are no requests: they teach the heads alone.
+        rows = corpus.shared.any(axis=1) & (corpus.origins != "words")
+        asked, said = corpus.rows(rows), logits[rows]
+        measures = refine.Range.of(asked.dense)
+        seen = measures.inputs(asked.dense, said)
+        network = refine.fit(seen, said, asked.labels, asked.base, options.seed)
+        return cls(heads_of(corpus, options.steps), measures, network)
+
+    def say(self, corpus: Corpus) -> Array:
+        """Logits before temperatures, f32 [n, 17]."""
+        logits = linear(self.heads, corpus)
+        return self.network.say(self.measures.inputs(corpus.dense, logits), logits)
+
+    def files(self, temperatures: Array) -> dict[str, bytes]:
+        """The weights by the names of their files."""
+        by_dense, by_gram, bias = self.heads
+        hashed, scale = quantise(by_gram)
+        floats = b"".join(array.astype("<f4").tobytes() for array in (bias, scale, by_dense))
+        return {
+            "heads.bin": floats + hashed.tobytes(),
+            "refine.bin": self.network.to_bytes(self.measures, temperatures),
+        }
+
+
+def heads_of(corpus: Corpus, steps: int) -> tuple[Array, ...]:
+    """Heads that learned from all rows."""
+    return fit(corpus.dense, corpus.grams, corpus.labels, corpus.base, steps)
+
+
+def linear(heads: tuple[Array, ...], corpus: Corpus) -> Array:
+    """What heads say, f32 [n, 17]."""
+    by_dense, by_gram, bias = heads
+    return corpus.dense @ by_dense + corpus.grams @ by_gram + bias
+
+
+def logits_of_strangers(corpus: Corpus, steps: int) -> Array:
+    """Logits of each row by heads that did not learn from its matter, f32 [n, 17]; zeros for rows of no fold."""
+    logits = np.zeros((len(corpus.dense), N_LOGITS), dtype=np.float32)
+    fold_of = np.where(corpus.shared.any(axis=1), corpus.shared.argmax(axis=1), -1)
+    for fold in np.unique(fold_of[fold_of >= 0]):
+        heads = heads_of(corpus.rows(~corpus.shared[:, fold]), steps)
+        asked = fold_of == fold
+        logits[asked] = linear(heads, corpus.rows(asked))
+    return logits
+
+
+def train(corpus: Corpus, options: argparse.Namespace) -> dict[str, bytes]:
+    """The weights by their files: temperatures from the written rows of one fold, the rest from a fit to all."""
+    kept = corpus.shared[:, 0]
+    strangers = corpus.rows(kept & (corpus.origins == "written"))
+    said = Classifier.of(corpus.rows(~kept), options).say(strangers)
     temperatures = []
     for column, (axis, place) in enumerate(columns().items()):
-        known = (labels[kept][:, column] >= 0) & by_hand[kept]
-        logits, truth = said[known][:, place], labels[kept][known, column]
-        temperatures.append(fit_temperature(logits, truth))
-        report(axis, logits / temperatures[-1], truth)
-    by_dense, by_gram, bias = fit(dense, grams, labels, base, options.steps)
-    hashed, scale = quantise(by_gram)
-    floats = [np.array(temperatures), bias, scale, by_dense]
-    return b"".join(array.astype("<f4").tobytes() for array in floats) + hashed.tobytes()
+        known = strangers.labels[:, column] >= 0
+        truth = strangers.labels[known, column]
+        temperatures.append(fit_temperature(said[known, place], truth))
+        report(axis, said[known, place] / temperatures[-1], truth)
+    return Classifier.of(corpus, options).files(np.array(temperatures))
 
 
 def main() -> int:
@@ -270,15 +314,13 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus")
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--steps", type=int, default=50, help="steps of L-BFGS; few are a regulariser too")
-    parser.add_argument(
-        "--held-out", type=float, default=0.2, help="share of written requests to calibrate on"
-    )
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    data = train(load_corpus(options.corpus), options)
-    options.out.parent.mkdir(exist_ok=True)
-    options.out.write_bytes(data)
-    print(f"{options.out}: {len(data) / 1e6:.2f} MB")
+    corpus = Corpus.of(load_corpus(options.corpus), options.seed)
+    options.out.mkdir(exist_ok=True)
+    for name, data in train(corpus, options).items():
+        (options.out / name).write_bytes(data)
+        print(f"{options.out / name}: {len(data) / 1e6:.2f} MB")
     return 0
 
 

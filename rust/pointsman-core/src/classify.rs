@@ -1,8 +1,10 @@
-//! From [`Features`] to the [`TaskProfile`]: four linear heads with a softmax, and the facts that overrule them.
+//! From [`Features`] to the [`TaskProfile`]: four linear heads, the network that corrects them, a
+//! softmax, and the facts that overrule it.
 
 use crate::features::Features;
 use crate::heads;
 use crate::profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
+use crate::refine;
 use crate::request::ResponseFormat;
 
 /// A deadline this far away means that nobody waits, in seconds.
@@ -35,7 +37,8 @@ pub struct Facts {
 /// assert_eq!(ask("What is the capital of France?").complexity.label, Complexity::Lookup);
 /// ```
 pub fn classify(features: &Features, facts: &Facts) -> TaskProfile {
-    let (complexity, domain, structure, latency) = split(&heads::logits(features));
+    let (complexity, domain, structure, latency) =
+        split(&refine::refined(features, &heads::logits(features)));
     let p = softmax(complexity);
     TaskProfile {
         complexity: top(&Complexity::ALL, &p),

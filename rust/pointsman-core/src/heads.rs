@@ -5,26 +5,24 @@ use std::sync::LazyLock;
 use crate::features::{Features, N_DENSE};
 use crate::grams::N_BUCKETS;
 use crate::profile::{Complexity, Domain, LatencyClass, Structure};
-use crate::simd::{self, BLOCK, Block, Row};
+use crate::simd::{self, Block, Row};
 
 /// Logits of all axes: complexity, domain, structure, latency, each in the order of its labels.
 pub(crate) const N_LOGITS: usize =
     Complexity::ALL.len() + Domain::ALL.len() + Structure::ALL.len() + LatencyClass::ALL.len();
-const N_AXES: usize = 4;
 
-/// f32 numbers before the int8 weights: temperatures, biases, scales of the int8 columns, dense weights.
-const N_FLOATS: usize = N_AXES + N_LOGITS * (2 + N_DENSE);
+/// f32 numbers before the int8 weights: biases, scales of the int8 columns, dense weights.
+const N_FLOATS: usize = N_LOGITS * (2 + N_DENSE);
 
 static FILE: &[u8; N_FLOATS * 4 + N_BUCKETS * N_LOGITS] = include_bytes!("../data/axes/heads.bin");
 
 /// Columns of the weights as they are summed: whole vector registers. A softmax sees differences alone, and latency
 /// has but two labels: half the difference of the two stands for the first, its negative for the last.
-const N_COLUMNS: usize = simd::COLUMNS;
+pub(crate) const N_COLUMNS: usize = simd::COLUMNS;
 const _: () = assert!(N_COLUMNS + 1 == N_LOGITS && LatencyClass::ALL.len() == 2);
 
 /// The weights; a row a feature.
 struct Heads {
-    temperatures: [f32; N_AXES],
     bias: [f32; N_COLUMNS],
     scale: [f32; N_COLUMNS],
     dense: Vec<Block>,
@@ -40,19 +38,12 @@ impl Heads {
             .chunks_exact(4)
             .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
         let mut next = || floats.next().unwrap_or(0.0);
-        let temperatures = std::array::from_fn(|_| next());
         let mut row = || std::array::from_fn(|_| next());
         let (bias, scale) = (row(), row());
         let dense: Vec<Row> = (0..N_DENSE).map(|_| Row(folded(row()))).collect();
-        let none = Row([0.0; N_COLUMNS]);
         Self {
-            temperatures,
             bias: folded(bias),
-            dense: (0..N_DENSE.div_ceil(BLOCK))
-                .map(|block| {
-                    std::array::from_fn(|i| dense.get(block * BLOCK + i).copied().unwrap_or(none))
-                })
-                .collect(),
+            dense: simd::blocks(&dense),
             // Both columns have the scale of what one is the negative of.
             scale: std::array::from_fn(|i| match i {
                 LAST => f32::midpoint(scale[LAST], scale[LAST + 1]),
@@ -81,10 +72,18 @@ impl Heads {
 const LAST: usize = N_COLUMNS - 1;
 
 /// A row of the file with half the difference of the last two columns in their place.
-fn folded(row: [f32; N_LOGITS]) -> [f32; N_COLUMNS] {
+pub(crate) fn folded(row: [f32; N_LOGITS]) -> [f32; N_COLUMNS] {
     std::array::from_fn(|i| match i {
         LAST => 0.5 * (row[LAST] - row[LAST + 1]),
         _ => row[i],
+    })
+}
+
+/// The reverse of it, but for the mean of the last two, which no softmax sees.
+pub(crate) fn unfolded(columns: [f32; N_COLUMNS]) -> [f32; N_LOGITS] {
+    std::array::from_fn(|i| match i {
+        N_COLUMNS => -columns[LAST],
+        _ => columns[i],
     })
 }
 
@@ -93,30 +92,14 @@ fn folded_bytes(row: &[i8; N_LOGITS]) -> [i8; N_COLUMNS] {
     std::array::from_fn(|i| row[i])
 }
 
-/// What the heads say of a request, each axis divided by its temperature: ready for a softmax.
+/// What the heads say of a request; `refine` makes of it what a softmax is taken of.
 pub(crate) fn logits(features: &Features) -> [f32; N_LOGITS] {
     let heads = &*HEADS;
     let dense = simd::sum_of_floats(features.dense(), &heads.dense);
     let hashed = heads.of_grams(features);
-    let column = |i: usize| heads.bias[i] + dense[i] + hashed[i] * heads.scale[i];
-    let mut logits = std::array::from_fn(|i| match i {
-        N_COLUMNS => -column(LAST),
-        _ => column(i),
-    });
-    let sizes = [
-        Complexity::ALL.len(),
-        Domain::ALL.len(),
-        Structure::ALL.len(),
-        LatencyClass::ALL.len(),
-    ];
-    let mut start = 0;
-    for (size, temperature) in sizes.into_iter().zip(heads.temperatures) {
-        for logit in &mut logits[start..start + size] {
-            *logit /= temperature;
-        }
-        start += size;
-    }
-    logits
+    unfolded(std::array::from_fn(|i| {
+        heads.bias[i] + dense[i] + hashed[i] * heads.scale[i]
+    }))
 }
 
 /// Reads the weights now, so that the first decision does not.
@@ -159,12 +142,10 @@ mod tests {
         let rows = simd::rows::<N_LOGITS>(&FILE[N_FLOATS * 4..]);
         std::array::from_fn(|k| {
             let dense = features.dense().iter().zip(2..);
-            let dense = dense.map(|(x, row)| f64::from(*x) * float(N_AXES + row * N_LOGITS + k));
+            let dense = dense.map(|(x, row)| f64::from(*x) * float(row * N_LOGITS + k));
             let grams = features.grams();
             let grams = grams.map(|(bucket, x)| f64::from(x) * f64::from(rows[bucket as usize][k]));
-            let axis = [3, 10, 15, 17].iter().filter(|end| k >= **end).count();
-            let scale = float(N_AXES + N_LOGITS + k);
-            (float(N_AXES + k) + dense.sum::<f64>() + scale * grams.sum::<f64>()) / float(axis)
+            float(k) + dense.sum::<f64>() + float(N_LOGITS + k) * grams.sum::<f64>()
         })
     }
 

@@ -49,6 +49,7 @@ mod profile;
 mod prompt_cache;
 pub mod quality;
 mod record;
+mod refine;
 mod request;
 mod router;
 mod scaffold;

@@ -20,6 +20,7 @@ use crate::learned::{Learned, Outcome, Task};
 use crate::length::OutputTokens;
 use crate::markers;
 use crate::policy::{self, Candidate, Choice, POLICY_VERSION};
+use crate::refine;
 use crate::request::Request;
 use crate::session::Sessions;
 use crate::stems;
@@ -73,6 +74,7 @@ impl Router {
     pub fn new(catalog: Arc<Catalog>) -> Result<Self, Error> {
         markers::warm_up();
         heads::warm_up();
+        refine::warm_up();
         stems::warm_up();
         tokens::prepare(TokenFamily::O200k);
         let _ = Embedding::builtin(); // Loads it; no error with the data this crate ships.

@@ -56,9 +56,10 @@ pub(crate) enum Measure {
 
 const N_MEASURES: usize = Measure::HasSchema as usize + 1;
 
+/// Number of the dense features that come before the embeddings: what is measured.
+pub(crate) const N_MEASURED: usize = 3 * N_CUES + N_THEME_FEATURES + N_MEASURES + SCRIPTS.len();
 /// Number of the dense features.
-pub(crate) const N_DENSE: usize =
-    3 * N_CUES + N_THEME_FEATURES + N_MEASURES + SCRIPTS.len() + 2 * DIM;
+pub(crate) const N_DENSE: usize = N_MEASURED + 2 * DIM;
 
 /// What is measured of one request.
 #[derive(Clone, Debug)]
@@ -116,6 +117,13 @@ impl Features {
     /// embeddings of the conversation and of its system prompts.
     pub fn dense(&self) -> &[f32] {
         &self.dense[..]
+    }
+
+    /// The dense features without the embeddings.
+    pub(crate) fn measured(&self) -> &[f32; N_MEASURED] {
+        let measured = self.dense.first_chunk();
+        // The measured are fewer than the dense.
+        measured.unwrap_or(&[0.0; N_MEASURED])
     }
 
     /// Share of the last user message's bytes that are not ASCII, in [0, 1].

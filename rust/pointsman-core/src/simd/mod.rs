@@ -8,7 +8,7 @@
 mod rows;
 mod table;
 
-pub(crate) use rows::{BLOCK, Block, COLUMNS, Row, rows, sum_of_chosen, sum_of_floats};
+pub(crate) use rows::{Block, COLUMNS, Row, blocks, rows, sum_of_chosen, sum_of_floats};
 pub(crate) use table::{MOST_ROWS, sum_of_rows};
 
 /// Work whose inner loops the compiler turns into vector instructions.

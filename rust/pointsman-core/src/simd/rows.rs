@@ -20,6 +20,13 @@ pub(crate) struct Row(pub(crate) [f32; COLUMNS]);
 /// Rows that are skipped together if all their values are 0.
 pub(crate) type Block = [Row; BLOCK];
 pub(crate) const BLOCK: usize = 8;
+/// Rows as blocks, the last filled up with zeros.
+pub(crate) fn blocks(rows: &[Row]) -> Vec<Block> {
+    let none = Row([0.0; COLUMNS]);
+    let block = |rows: &[Row]| std::array::from_fn(|i| rows.get(i).copied().unwrap_or(none));
+    rows.chunks(BLOCK).map(block).collect()
+}
+
 /// Sums of floats side by side, none of which waits for another.
 const N_SUMS: usize = 4;
 
@@ -192,6 +199,16 @@ mod tests {
         let sums = sum_of_chosen(rows, places, factors);
         let plain = rows[9].map(|value| i32::from(value) * (255 << 16));
         assert_eq!(sums, plain, "no overflow");
+    }
+
+    #[test]
+    fn blocks_are_filled_up_with_zeros() {
+        let rows: Vec<Row> = (1..=11_u8).map(|i| Row([f32::from(i); COLUMNS])).collect();
+        let blocks = blocks(&rows);
+        let firsts: Vec<f32> = blocks.iter().flatten().map(|row| row.0[0]).collect();
+        let expected = (1..=16_u8).map(|i| f32::from(i) * f32::from(u8::from(i <= 11)));
+        assert_eq!(firsts, expected.collect::<Vec<_>>());
+        assert!(super::blocks(&[]).is_empty());
     }
 
     #[test]
