@@ -20,6 +20,7 @@ pub(crate) struct Row(pub(crate) [f32; COLUMNS]);
 /// Rows that are skipped together if all their values are 0.
 pub(crate) type Block = [Row; BLOCK];
 pub(crate) const BLOCK: usize = 8;
+
 /// Rows as blocks, the last filled up with zeros.
 pub(crate) fn blocks(rows: &[Row]) -> Vec<Block> {
     let none = Row([0.0; COLUMNS]);
