@@ -94,6 +94,15 @@ def test_a_malformed_request_is_refused_by_name(
     assert str(caught.value).startswith("requests[1].")
 
 
+def test_what_is_no_request_is_refused_by_its_place(core: Core) -> None:
+    with pytest.raises(InvalidInput, match=r"^request is of type int: give a pointsman\.types\.Request$"):
+        core.decide(3, now_s=NOW_S, seed=0)  # type: ignore[arg-type]
+    with pytest.raises(
+        InvalidInput, match=r"^requests\[1\] is of type dict: give a pointsman\.types\.Request$"
+    ):
+        core.decide_many([ask("hi"), {"messages": HI}], now_s=NOW_S, seed=0)  # type: ignore[list-item]
+
+
 def test_the_exceptions_have_two_bases() -> None:
     assert issubclass(InvalidInput, PointsmanError)
     assert issubclass(InvalidInput, ValueError)

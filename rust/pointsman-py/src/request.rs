@@ -28,10 +28,26 @@ macro_rules! field {
 
 /// The request of that place in a list; errors name the place.
 pub(crate) fn extract_at(request: &Bound<'_, PyAny>, index: usize) -> PyResult<Request<Text>> {
-    extract(request).map_err(|error| crate::error::within(request.py(), error, index))
+    let named = |error| {
+        let other = no_request(request, &format!("requests[{index}]"));
+        other.unwrap_or_else(|| crate::error::within(request.py(), error, index))
+    };
+    read(request).map_err(named)
 }
 
 pub(crate) fn extract(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
+    read(request).map_err(|error| no_request(request, "request").unwrap_or(error))
+}
+
+/// The error of an object that is no request at all.
+fn no_request(object: &Bound<'_, PyAny>, path: &str) -> Option<PyErr> {
+    let is_one = object
+        .hasattr(intern!(object.py(), "messages"))
+        .unwrap_or(true);
+    (!is_one).then(|| invalid(path, type_name(object), "give a pointsman.types.Request"))
+}
+
+fn read(request: &Bound<'_, PyAny>) -> PyResult<Request<Text>> {
     let py = request.py();
     let get = |name| request.getattr(name);
     let mut schema_texts = Vec::new();
