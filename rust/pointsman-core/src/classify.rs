@@ -2,7 +2,7 @@
 //! softmax, and the facts that overrule it.
 
 use crate::features::Features;
-use crate::heads;
+use crate::heads::{self, softmax};
 use crate::profile::{Axis, Complexity, Domain, LatencyClass, Structure, TaskProfile};
 use crate::refine;
 use crate::request::ResponseFormat;
@@ -37,8 +37,8 @@ pub struct Facts {
 /// assert_eq!(ask("What is the capital of France?").complexity.label, Complexity::Lookup);
 /// ```
 pub fn classify(features: &Features, facts: &Facts) -> TaskProfile {
-    let (complexity, domain, structure, latency) =
-        split(&refine::refined(features, &heads::logits(features)));
+    let logits = refine::refined(features, &heads::logits(features));
+    let (complexity, domain, structure, latency) = heads::split(&logits);
     let p = softmax(complexity);
     TaskProfile {
         complexity: top(&Complexity::ALL, &p),
@@ -49,16 +49,6 @@ pub fn classify(features: &Features, facts: &Facts) -> TaskProfile {
         n_input_tokens: features.n_input_tokens,
         language: features.language,
     }
-}
-
-/// The logits axis by axis.
-fn split(logits: &[f32; heads::N_LOGITS]) -> ([f32; 3], [f32; 7], [f32; 5], [f32; 2]) {
-    (
-        std::array::from_fn(|k| logits[k]),
-        std::array::from_fn(|k| logits[3 + k]),
-        std::array::from_fn(|k| logits[10 + k]),
-        std::array::from_fn(|k| logits[15 + k]),
-    )
 }
 
 fn structure_axis(logits: [f32; 5], facts: &Facts) -> Axis<Structure> {
@@ -84,13 +74,6 @@ fn latency_axis(logits: [f32; 2], facts: &Facts) -> Axis<LatencyClass> {
         return sure(LatencyClass::Interactive);
     }
     top(&LatencyClass::ALL, &softmax(logits))
-}
-
-fn softmax<const N: usize>(logits: [f32; N]) -> [f64; N] {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weights = logits.map(|logit| f64::from(logit - greatest).exp());
-    let sum: f64 = weights.iter().sum();
-    weights.map(|weight| weight / sum)
 }
 
 /// The label of the greatest probability; the first of equals.

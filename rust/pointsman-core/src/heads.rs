@@ -102,6 +102,24 @@ pub(crate) fn logits(features: &Features) -> [f32; N_LOGITS] {
     }))
 }
 
+/// The logits axis by axis.
+pub(crate) fn split(logits: &[f32; N_LOGITS]) -> ([f32; 3], [f32; 7], [f32; 5], [f32; 2]) {
+    (
+        std::array::from_fn(|k| logits[k]),
+        std::array::from_fn(|k| logits[3 + k]),
+        std::array::from_fn(|k| logits[10 + k]),
+        std::array::from_fn(|k| logits[15 + k]),
+    )
+}
+
+/// Probabilities of the labels of one axis.
+pub(crate) fn softmax<const N: usize>(logits: [f32; N]) -> [f64; N] {
+    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights = logits.map(|logit| f64::from(logit - greatest).exp());
+    let sum: f64 = weights.iter().sum();
+    weights.map(|weight| weight / sum)
+}
+
 /// Reads the weights now, so that the first decision does not.
 pub(crate) fn warm_up() {
     LazyLock::force(&HEADS);

@@ -7,8 +7,7 @@
 use std::sync::LazyLock;
 
 use crate::features::{Features, N_MEASURED};
-use crate::heads::{self, N_COLUMNS, N_LOGITS};
-use crate::profile::{Complexity, Domain, LatencyClass, Structure};
+use crate::heads::{self, N_COLUMNS, N_LOGITS, softmax};
 use crate::simd::{self, Block, Row};
 
 /// Measures, logits, probabilities.
@@ -86,9 +85,9 @@ impl Network {
         for ((input, value), (least, greatest)) in clipped.iter_mut().zip(measured).zip(ends) {
             *input = value.max(*least).min(*greatest);
         }
-        let (said, probabilities) = rest.split_at_mut(N_LOGITS);
+        let (said, likely) = rest.split_at_mut(N_LOGITS);
         said.copy_from_slice(logits);
-        probabilities.copy_from_slice(&softmax_of_axes(logits));
+        likely.copy_from_slice(&probabilities(logits));
         inputs
     }
 }
@@ -103,23 +102,14 @@ pub(crate) fn refined(features: &Features, logits: &[f32; N_LOGITS]) -> [f32; N_
 }
 
 /// Probabilities axis by axis.
-fn softmax_of_axes(logits: &[f32; N_LOGITS]) -> [f32; N_LOGITS] {
-    let mut probabilities = *logits;
-    let mut rest = &mut probabilities[..];
-    for size in [
-        Complexity::ALL.len(),
-        Domain::ALL.len(),
-        Structure::ALL.len(),
-        LatencyClass::ALL.len(),
-    ] {
-        let (axis, others) = rest.split_at_mut(size);
-        let greatest = axis.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        axis.iter_mut().for_each(|x| *x = (*x - greatest).exp());
-        let sum: f32 = axis.iter().sum();
-        axis.iter_mut().for_each(|x| *x /= sum);
-        rest = others;
-    }
-    probabilities
+fn probabilities(logits: &[f32; N_LOGITS]) -> [f32; N_LOGITS] {
+    let (complexity, domain, structure, latency) = heads::split(logits);
+    let mut each = softmax(complexity)
+        .into_iter()
+        .chain(softmax(domain))
+        .chain(softmax(structure))
+        .chain(softmax(latency));
+    std::array::from_fn(|_| each.next().unwrap_or(0.0) as f32)
 }
 
 /// Reads the weights now, so that the first decision does not.
@@ -146,9 +136,7 @@ mod tests {
         };
         let inputs = (0..N_MEASURED).map(clipped);
         let inputs = inputs.chain(logits.map(f64::from));
-        let inputs: Vec<f64> = inputs
-            .chain(softmax_of_axes(logits).map(f64::from))
-            .collect();
+        let inputs: Vec<f64> = inputs.chain(probabilities(logits).map(f64::from)).collect();
         let hidden = 2 * N_MEASURED;
         let share = hidden + (N_INPUTS + 1) * N_HIDDEN;
         let output = share + N_LOGITS;
@@ -193,7 +181,7 @@ mod tests {
     #[test]
     fn probabilities_of_each_axis_add_up_to_one() {
         let logits = std::array::from_fn(|k| k as f32 * 3.0 - 60.0);
-        let p = softmax_of_axes(&logits);
+        let p = probabilities(&logits);
         for axis in [0..3, 3..10, 10..15, 15..17] {
             assert!((p[axis].iter().sum::<f32>() - 1.0).abs() < 1e-6);
         }

@@ -98,7 +98,7 @@ fn may_import(module: &str) -> Option<&'static [&'static str]> {
         ],
         "profile" => &["features"],
         "heads" => &["features", "grams", "profile", "simd"],
-        "refine" => &["features", "heads", "profile", "simd"],
+        "refine" => &["features", "heads", "simd"],
         "classify" => &["features", "heads", "profile", "refine", "request"],
         "cache" => &["bytes", "codec", "embed", "learn_error", "logistic", "simd"],
         "codec" | "error" | "ope" | "pacer" | "shrink" => &["learn_error"],

@@ -75,10 +75,6 @@ impl Order<'_> {
         let meets = |index: usize| self.candidates[index].quality.mean >= need.value();
         let n_meeting = peers.iter().filter(|index| meets(**index)).count();
         let n_peers = peers.len();
-        let near = |tolerance: f64| Near {
-            dial: self.limits.dial,
-            tolerance,
-        };
         let of = Of {
             dial: self.limits.dial,
             complexity: profile.complexity.label.name(),
@@ -107,7 +103,10 @@ impl Order<'_> {
                 )
             }
             Need::Near { best, tolerance } if meets(peers[0]) => {
-                let near = near(tolerance);
+                let near = Near {
+                    dial: self.limits.dial,
+                    tolerance,
+                };
                 write!(
                     out,
                     "{cheapest} of {n_meeting} deployments within {near} of the best quality {best:.2}{of}"
